@@ -1,0 +1,1 @@
+"""Runs the platform on one machine: embedded PostgreSQL and Valkey, ports, secrets, supervision and status."""
