@@ -1,0 +1,134 @@
+"""Authentication and permission of a route, as a dependency that no route can lack."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+
+from shared.auth.context import AuthContext
+from shared.auth.internal import TOKEN_HEADER, WORKSPACE_HEADER, InternalTokenVerifier
+from shared.auth.permissions import Permission
+from shared.errors import UnauthorizedError
+
+
+class Authenticator(Protocol):
+    """Finds out who makes a request."""
+
+    async def authenticate(self, connection: HTTPConnection) -> AuthContext:
+        """Return the verified context.
+
+        Raises:
+            UnauthorizedError: There is no valid credential.
+        """
+
+
+class InternalAuthenticator:
+    """Accepts only what the gateway signed for this service."""
+
+    def __init__(self, verifier: InternalTokenVerifier) -> None:
+        self._verifier = verifier
+
+    async def authenticate(self, connection: HTTPConnection) -> AuthContext:
+        """Return the context of the internal token."""
+        token = connection.headers.get(TOKEN_HEADER)
+        if not token:
+            raise UnauthorizedError("This address is for other services; use the gateway.")
+        return self._verifier.verify(token, connection.headers.get(WORKSPACE_HEADER))
+
+
+class Guard:
+    """Dependency that requires a permission, or, with None, marks a route as open to everyone."""
+
+    def __init__(self, permission: Permission | None) -> None:
+        self.permission = permission
+
+    async def __call__(self, connection: HTTPConnection) -> AuthContext | None:
+        """Return the context of the request, None on an open route."""
+        if self.permission is None:
+            return None
+        context = await authenticate(connection)
+        context.check(self.permission)
+        for name in ("workspace_id", "workspace"):
+            context.check_workspace(connection.query_params.get(name))
+        return context
+
+    def __hash__(self) -> int:
+        return hash(self.permission)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Guard) and other.permission == self.permission
+
+
+def require(permission: Permission) -> Guard:
+    """Return the dependency of a route that needs a permission; it yields the ``AuthContext``."""
+    return Guard(permission)
+
+
+def public() -> Guard:
+    """Return the dependency of a route that needs no credential."""
+    return Guard(None)
+
+
+async def authenticate(connection: HTTPConnection) -> AuthContext:
+    """Return who makes the request, verified once a request.
+
+    Raises:
+        UnauthorizedError: There is no valid credential.
+    """
+    context: AuthContext | None = connection.scope.get("auth_context")
+    if context is None:
+        authenticator: Authenticator = connection.app.state.authenticator
+        context = await authenticator.authenticate(connection)
+        connection.scope["auth_context"] = context
+    return context
+
+
+Endpoint = Callable[..., Awaitable[Any]]
+
+
+def guarded(permission: Permission | None) -> Callable[[Endpoint], Endpoint]:
+    """Mark an endpoint of a plain Starlette route; the endpoint calls ``authenticate`` itself."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.__guard__ = Guard(permission)  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+def route_guard(route: BaseRoute) -> Guard | None:
+    """Return the guard of a route, None when it has none."""
+    if isinstance(route, APIRoute):
+        return _find(route.dependant)
+    if isinstance(route, (Route, WebSocketRoute)):
+        return getattr(route.endpoint, "__guard__", None)
+    return None
+
+
+def _find(dependant: Dependant) -> Guard | None:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, Guard):
+            return dependency.call
+        found = _find(dependency)
+        if found is not None:
+            return found
+    return None
+
+
+def check_every_route_guarded(app: FastAPI) -> None:
+    """Refuse to start an application with a route that forgot its guard.
+
+    Raises:
+        RuntimeError: Names the routes.
+    """
+    bare = [
+        getattr(route, "path", repr(route))
+        for route in app.routes
+        if isinstance(route, Mount) or route_guard(route) is None
+    ]
+    if bare:
+        raise RuntimeError(f"routes without a guard: {', '.join(sorted(bare))}")

@@ -1,0 +1,96 @@
+"""Starts one service: ``python -m shared.serve gateway``."""
+
+import asyncio
+import importlib
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared.logging import configure_logging, get_logger
+from shared.settings import ServiceSettings
+
+SERVICES = ("gateway", "ingestion", "processing", "query")
+GRACE_SECONDS = 20
+_BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """A server that fails its readiness for a while before it closes the port."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_seconds = drain_seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; a second signal stops at once."""
+        if self._app.state.draining or self._drain_seconds == 0:
+            self._app.state.draining = True
+            super().handle_exit(sig, frame)
+            return
+        self._app.state.draining = True
+        loop = asyncio.get_running_loop()
+        # From a signal handler the loop has to be woken.
+        loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, super().handle_exit, sig, frame)
+
+
+def load_settings(service: str) -> ServiceSettings:
+    """Return the settings of a service from the environment."""
+    config: Any = importlib.import_module(f"{service}.app.config")
+    settings: ServiceSettings = config.Settings()
+    return settings
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def serve(service: str) -> None:
+    """Run a service until it is told to stop."""
+    settings = load_settings(service)
+    configure_logging(settings, service)
+    main: Any = importlib.import_module(f"{service}.app.main")
+    app: FastAPI = main.create_app(settings)
+    ports: list[int] = settings.ports  # type: ignore[attr-defined]
+    sockets = [listen(settings.bind_host, port) for port in ports]
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        forwarded_allow_ips="",
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        backlog=_BACKLOG,
+    )
+    get_logger(__name__).info("service_starting", ports=ports)
+    _Server(config, app, settings.drain_seconds).run(sockets=sockets)
+
+
+def main() -> None:
+    """Run the service named on the command line."""
+    if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
+        raise SystemExit(f"usage: python -m shared.serve {{{','.join(SERVICES)}}}")
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    serve(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Owner of every stream, its messages and the keys beside it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+TRACES_PENDING = "traces:pending"
+TRACES_STORED = "traces:stored"
+PROCESSING_GROUP = "processing"
+
+MESSAGE_VERSION = 1
+# Fields of an entry in traces:pending.
+HEADER_FIELD = b"h"
+DATA_FIELD = b"d"
+
+ItemFormat = Literal[
+    "otlp_traces",
+    "otlp_traces_json",
+    "otlp_logs",
+    "otlp_logs_json",
+    "flat",
+    "spans",
+    "scores",
+    "feedback",
+    "outcomes",
+    "client_report",
+]
+
+
+def pending_streams(shards: int) -> list[str]:
+    """Return the names of the streams of accepted requests; the braces keep a shard's keys in one cluster slot."""
+    if shards == 1:
+        return [TRACES_PENDING]
+    return [f"{TRACES_PENDING}:{{{shard}}}" for shard in range(shards)]
+
+
+def backlog_key(stream: str) -> str:
+    """Return the hash that counts what waits in a stream: entries, items and bytes."""
+    return f"{stream}:backlog"
+
+
+def receipts_key(stream: str) -> str:
+    """Return the hash that maps the receipt of each waiting request to its workspace number."""
+    return f"{stream}:receipts"
+
+
+def workspace_channel(workspace: str) -> str:
+    """Return the publish/subscribe channel of a workspace."""
+    return f"ws:{workspace}"
+
+
+@dataclass(slots=True)
+class PendingRequest:
+    """One accepted request inside an entry of ``traces:pending``.
+
+    ``received`` counts the items the client sent, ``rejected`` those refused at the door by reason. ``size`` is the
+    length of the request's body in the entry's data, ``digest`` the BLAKE2b-16 of that body in hexadecimal.
+    """
+
+    receipt_id: str
+    workspace_id: int
+    workspace: str
+    received_at: int
+    format: ItemFormat
+    size: int
+    received: int
+    retention_days: int
+    key_id: str | None = None
+    request_id: str | None = None
+    digest: str | None = None
+    rejected: dict[str, int] = field(default_factory=dict)
+    attempts: int = 0
+
+
+def encode_header(requests: Sequence[PendingRequest]) -> bytes:
+    """Return the header field of an entry."""
+    return orjson.dumps({"v": MESSAGE_VERSION, "requests": [asdict(request) for request in requests]})
+
+
+def decode_header(header: bytes) -> list[PendingRequest]:
+    """Return the requests of an entry; unknown fields of a newer sender are ignored.
+
+    Raises:
+        ValueError: The header is not one of this platform.
+    """
+    document: Any = orjson.loads(header)
+    if not isinstance(document, dict) or not isinstance(document.get("requests"), list):
+        raise ValueError("entry header without requests")
+    known = PendingRequest.__dataclass_fields__
+    try:
+        return [
+            PendingRequest(**{name: value for name, value in item.items() if name in known})
+            for item in document["requests"]
+        ]
+    except (TypeError, AttributeError) as error:
+        raise ValueError("entry header with incomplete request") from error
+
+
+@dataclass(slots=True)
+class TracesStored:
+    """Message of ``traces:stored``: traces of one workspace that reached these revisions. Delivered at least once."""
+
+    workspace_id: int
+    workspace: str
+    trace_ids: list[str]
+    revisions: list[int]
+
+    def encode(self) -> dict[str, bytes]:
+        """Return the fields of the stream entry."""
+        return {"m": orjson.dumps(asdict(self))}
+
+    @classmethod
+    def decode(cls, fields: dict[bytes, bytes]) -> "TracesStored":
+        """Return the message of a stream entry."""
+        return cls(**orjson.loads(fields[b"m"]))
+
+
+def encode_event(event: str, data: dict[str, object]) -> bytes:
+    """Return what is published on a workspace's channel."""
+    return orjson.dumps({"event": event, "data": data})

@@ -1,0 +1,150 @@
+"""Fixtures: real PostgreSQL, TimescaleDB and Valkey, started once per test process."""
+
+import asyncio
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import redis
+
+from db.migrate import migrate
+from launcher.postgres import EmbeddedPostgres
+from launcher.valkey import EmbeddedValkey
+
+TRACES_TEMPLATE = "traces_template"
+METADATA_TEMPLATE = "metadata_template"
+
+_TIMESCALE_FOLDER = Path(__file__).parents[2] / "tests" / "timescale"
+# A crash of the machine may cost a test its data, so nothing is forced to disk.
+_FAST_AND_UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """Yield a running PostgreSQL server that holds the migrated databases which tests clone."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), _free_port(), _FAST_AND_UNSAFE)
+    server.start()
+    try:
+        for template in (TRACES_TEMPLATE, METADATA_TEMPLATE):
+            server.create_database(template)
+        _run(migrate(server.dsn(TRACES_TEMPLATE), server.dsn(METADATA_TEMPLATE)))
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def traces_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """Yield the URL of an own, migrated traces database on plain PostgreSQL."""
+    yield from _clone(postgres_server, TRACES_TEMPLATE)
+
+
+@pytest.fixture
+def metadata_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """Yield the URL of an own, migrated metadata database."""
+    yield from _clone(postgres_server, METADATA_TEMPLATE)
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """Yield the URL of an own database without any table."""
+    yield from _clone(postgres_server, "template0", owner=TRACES_TEMPLATE)
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """Yield a running Valkey server."""
+    server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"), _free_port(), secrets.token_hex(16), appendfsync="no")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(valkey_server: EmbeddedValkey) -> str:
+    """Return the URL of an empty Valkey database."""
+    with redis.Redis.from_url(valkey_server.url()) as client:
+        client.flushall()
+    return valkey_server.url()
+
+
+@pytest.fixture(scope="session")
+def timescale_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of an empty database with TimescaleDB, which the whole session shares.
+
+    It is one WebAssembly backend behind a socket: connections take turns transaction by transaction, and a test that
+    waits for one connection inside a transaction of another never ends.
+    """
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("TimescaleDB tests need node")
+    if not (_TIMESCALE_FOLDER / "node_modules").is_dir():
+        pytest.skip("TimescaleDB tests need `npm ci` in backend/tests/timescale")
+    log = tmp_path_factory.mktemp("timescale") / "server.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [node, "server.mjs"], cwd=_TIMESCALE_FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+        )
+    try:
+        assert process.stdout is not None
+        port = process.stdout.readline().decode().strip()
+        if not port.isdigit():
+            pytest.fail(f"the TimescaleDB server did not start: {log.read_text()[-2000:]}")
+        yield f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres?sslmode=disable"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker of tests that need TimescaleDB."""
+    config.addinivalue_line("markers", "timescale: needs the TimescaleDB server, of which a session starts one")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send all tests on TimescaleDB to one xdist worker, so that its server starts once."""
+    for item in items:
+        if "timescale_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timescale)
+            item.add_marker(pytest.mark.xdist_group("timescale"))
+
+
+def _clone(server: EmbeddedPostgres, template: str, owner: str | None = None) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(6)}"
+    parts = urlsplit(server.dsn(owner or template))
+    # Copying files costs a third of the default, which writes each page to the log as well.
+    options = f"template {template} owner {owner or template} strategy file_copy"
+    _run(_as_superuser(server, f"create database {name} {options}"))
+    yield urlunsplit(parts._replace(path=f"/{name}"))
+    _run(_as_superuser(server, f"drop database {name} with (force)"))
+
+
+async def _as_superuser(server: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn(superuser=True))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    # In a thread: asyncio.run() would take the event loop of pytest-asyncio out of the main thread.
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, work).result()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
