@@ -1,17 +1,21 @@
 """Fixtures: real PostgreSQL, TimescaleDB and Valkey, started once per test process."""
 
 import asyncio
+import os
 import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import psutil
 import pytest
 import redis
 
@@ -24,21 +28,31 @@ METADATA_TEMPLATE = "metadata_template"
 
 _TIMESCALE_FOLDER = Path(__file__).parents[2] / "tests" / "timescale"
 # A crash of the machine may cost a test its data, so nothing is forced to disk.
-_FAST_AND_UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
+_FAST_AND_UNSAFE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+}
+_MEMORY_FOLDER = Path("/dev/shm")
+_MEMORY_NEEDED_BYTES = 2 * 1024**3
+_FOLDER_PREFIX = "agentobs-test-"
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres_server() -> Iterator[EmbeddedPostgres]:
     """Yield a running PostgreSQL server that holds the migrated databases which tests clone."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), _free_port(), _FAST_AND_UNSAFE)
-    server.start()
-    try:
-        for template in (TRACES_TEMPLATE, METADATA_TEMPLATE):
-            server.create_database(template)
-        _run(migrate(server.dsn(TRACES_TEMPLATE), server.dsn(METADATA_TEMPLATE)))
-        yield server
-    finally:
-        server.stop()
+    with _server_folder() as folder:
+        server = EmbeddedPostgres(folder, _free_port(), _FAST_AND_UNSAFE)
+        server.start()
+        try:
+            for template in (TRACES_TEMPLATE, METADATA_TEMPLATE):
+                server.create_database(template)
+            _run(migrate(server.dsn(TRACES_TEMPLATE), server.dsn(METADATA_TEMPLATE)))
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture
@@ -106,11 +120,6 @@ def timescale_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.communicate()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of tests that need TimescaleDB."""
-    config.addinivalue_line("markers", "timescale: needs the TimescaleDB server, of which a session starts one")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Send all tests on TimescaleDB to one xdist worker, so that its server starts once."""
@@ -118,6 +127,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "timescale_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timescale)
             item.add_marker(pytest.mark.xdist_group("timescale"))
+
+
+@contextmanager
+def _server_folder() -> Iterator[Path]:
+    """Yield a folder, in memory where there is room: cloning a database on a slow disk takes ten times as long."""
+    parent = Path(tempfile.gettempdir())
+    if _MEMORY_FOLDER.is_dir() and os.access(_MEMORY_FOLDER, os.W_OK):
+        for leftover in _MEMORY_FOLDER.glob(f"{_FOLDER_PREFIX}*"):
+            if not psutil.pid_exists(int(leftover.name.removeprefix(_FOLDER_PREFIX).partition("-")[0])):
+                shutil.rmtree(leftover, ignore_errors=True)
+        if shutil.disk_usage(_MEMORY_FOLDER).free >= _MEMORY_NEEDED_BYTES:
+            parent = _MEMORY_FOLDER
+    with tempfile.TemporaryDirectory(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-", dir=parent) as folder:
+        yield Path(folder)
 
 
 def _clone(server: EmbeddedPostgres, template: str, owner: str | None = None) -> Iterator[str]:

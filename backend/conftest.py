@@ -1,0 +1,3 @@
+"""Fixtures of every test suite below this folder."""
+
+pytest_plugins = ["shared.testing.databases"]
