@@ -80,7 +80,7 @@ class RedisBatcher:
             for command, _ in batch:
                 pipeline.execute_command(*command)
             answers = await pipeline.execute(raise_on_error=False)
-        except (RedisError, OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, RedisError, OSError) as error:
             answers = [error] * len(batch)
         except BaseException:
             for _, future in batch:

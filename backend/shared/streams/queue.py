@@ -96,7 +96,7 @@ class PendingQueue:
     async def waiting_workspace(self, receipt_id: str) -> int | None:
         """Return the workspace number of a request that still waits, None when it does not."""
         for stream in self.streams:
-            value = await self.client.hget(receipts_key(stream), receipt_id)  # type: ignore[misc]
+            value = await self.client.hget(receipts_key(stream), receipt_id)
             if value is not None:
                 return int(value)
         return None
