@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from shared.database import Connection
 from shared.domain import CostSource
 from shared.normalisation.model import SpanRow
-from shared.database import Connection
 from shared.pricing import queries
 from shared.pricing.matching import ClauseIndex, dashed_date
 from shared.pricing.model import Price, PriceVersion, compile_price
@@ -103,10 +103,10 @@ class PriceBook:
 
         Args:
             provider: As the sender spelt it; None lets the model decide.
-            model: The id of the model that answered; ``model_requested``, the one asked for, serves when the
-                answering one is absent or unknown.
+            model: Id of the model that answered.
             at_ns: Start of the span, nanoseconds since the Unix epoch.
             workspace_number: The workspace whose own prices come first.
+            model_requested: Id of the model asked for, which serves when the answering one is absent or unknown.
         """
         key = (provider, model, model_requested, workspace_number if workspace_number in self._overrides else 0)
         candidates = self._found.get(key)

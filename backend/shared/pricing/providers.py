@@ -2,14 +2,17 @@
 
 import re
 
-_IDS = frozenset(
-    """anthropic arcee avian aws azure baseten cerebras cloudflare cohere cursor databricks deepseek doubleword
-    elevenlabs fireworks github-copilot google groq huggingface_cerebras huggingface_fireworks-ai huggingface_groq
-    huggingface_hyperbolic huggingface_nebius huggingface_novita huggingface_nscale huggingface_ovhcloud
-    huggingface_publicai huggingface_sambanova huggingface_together meta minimax mistral modal moonshotai novita
-    openai openai-decisions openrouter ovhcloud perplexity quicksilverpro together typesafe voyageai x-ai zai
-    zhipuai""".split()
-)
+# fmt: off
+_IDS = frozenset({
+    "anthropic", "arcee", "avian", "aws", "azure", "baseten", "cerebras", "cloudflare", "cohere", "cursor",
+    "databricks", "deepseek", "doubleword", "elevenlabs", "fireworks", "github-copilot", "google", "groq",
+    "huggingface_cerebras", "huggingface_fireworks-ai", "huggingface_groq", "huggingface_hyperbolic",
+    "huggingface_nebius", "huggingface_novita", "huggingface_nscale", "huggingface_ovhcloud", "huggingface_publicai",
+    "huggingface_sambanova", "huggingface_together", "meta", "minimax", "mistral", "modal", "moonshotai", "novita",
+    "openai", "openai-decisions", "openrouter", "ovhcloud", "perplexity", "quicksilverpro", "together", "typesafe",
+    "voyageai", "x-ai", "zai", "zhipuai",
+})
+# fmt: on
 
 _ALIASES = {
     "az": "azure",
@@ -23,7 +26,6 @@ _ALIASES = {
     "z.ai": "zai",
     "z-ai": "zai",
     "togetherai": "together",
-    "hf-inference": "huggingface",
 }
 
 # Who hosts comes before whose model it is: azure.ai.openai bills as Azure, vertex_ai_anthropic as Google.
