@@ -12,7 +12,7 @@ from shared.normalisation.model import SpanRow
 from shared.pricing import queries
 from shared.pricing.matching import ClauseIndex, dashed_date
 from shared.pricing.model import Price, PriceVersion, compile_price
-from shared.pricing.providers import FALLBACKS, canonical_provider
+from shared.pricing.providers import FALLBACKS, listed_provider
 
 _MAX_CACHED = 8192
 _MAX_MODEL_LENGTH = 256
@@ -71,7 +71,7 @@ class PriceBook:
                 common[row.provider].append(row)
             else:
                 model = row.model.lower()
-                provider = canonical_provider(row.provider, model) or row.provider.lower()
+                provider = listed_provider(row.provider, model) or row.provider.lower()
                 overrides[row.workspace_id][model].append((provider, _compile(row)))
         self._common = {
             provider: ClauseIndex(
@@ -166,14 +166,14 @@ class PriceBook:
         candidates: list[_Candidate] = []
         overrides = self._overrides.get(workspace_number, {})
         for model in models:
-            canonical = canonical_provider(provider, model) or (provider or "").lower()
+            canonical = listed_provider(provider, model) or (provider or "").lower()
             candidates += [
                 _candidate(entry, CostSource.OVERRIDE)
                 for override_provider, entry in overrides.get(model, ())
                 if override_provider in (_ANY_PROVIDER, canonical) or not canonical
             ]
         for model in models:
-            candidates += self._listed(canonical_provider(provider, model), model)
+            candidates += self._listed(listed_provider(provider, model), model)
         return tuple(candidates)
 
     def _listed(self, provider: str | None, model: str) -> list[_Candidate]:
@@ -186,7 +186,7 @@ class PriceBook:
         if not tail:
             return []
         # Routers spell "openai/gpt-4o", clients "models/gemini-…", clouds long resource names.
-        named = canonical_provider(head, tail) if provider in (None, canonical_provider(head, tail)) else None
+        named = listed_provider(head, tail) if provider in (None, listed_provider(head, tail)) else None
         attempts = ((named, tail), (provider or named, model.rpartition("/")[2]))
         for attempt, name in attempts:
             if attempt is not None and (entries := self._entries(attempt, name)):

@@ -2,6 +2,8 @@
 
 import re
 
+from shared.normalisation.providers import canonical_provider
+
 # fmt: off
 _IDS = frozenset({
     "anthropic", "arcee", "avian", "aws", "azure", "baseten", "cerebras", "cloudflare", "cohere", "cursor",
@@ -63,45 +65,8 @@ _CONTAINED = (
     ("modal", "modal"),
 )
 
-# Frameworks and routers that put their own name where the provider belongs.
-_ROUTERS = re.compile(
-    r"litellm|langchain|langgraph|strands|pydantic|vercel|gateway|portkey|helicone|proxy|agent|openai[-_.]compatible"
-    r"|^(?:unknown|custom|default|none|other|_other)?$"
-)
-
 _MAX_NAME_LENGTH = 128
 _HUGGINGFACE = re.compile(r"hugging_?face")
-_BEDROCK_MODEL = re.compile(
-    r"^(?:arn:aws[\w-]*:bedrock:|(?:(?:us|us-gov|eu|apac|ap|au|jp|ca|global)\.)?"
-    r"(?:ai21|amazon|anthropic|cohere|deepseek|meta|minimax|mistral|moonshotai|nvidia|openai|qwen|zai)\.)"
-)
-_IMPLIED = (
-    ("anthropic", re.compile(r"claude")),
-    ("cerebras", re.compile(r"cerebras")),
-    ("cloudflare", re.compile(r"^@cf/")),
-    ("cohere", re.compile(r"^command-")),
-    ("cursor", re.compile(r"^composer-")),
-    ("databricks", re.compile(r"^(?:databricks-|system\.ai\.)")),
-    ("deepseek", re.compile(r"^deepseek")),
-    ("elevenlabs", re.compile(r"^eleven_")),
-    ("fireworks", re.compile(r"^accounts/fireworks/")),
-    ("google", re.compile(r"gemini")),
-    ("meta", re.compile(r"^(?:muse-wonder-1\.0$|muse-spark-)")),
-    ("minimax", re.compile(r"^(?:minimax-m|minimax-01$|m2-her$)")),
-    (
-        "mistral",
-        re.compile(
-            r"^(?![^/]+/)(?:labs-)?(?:(?:mi|code|dev|magi|mini)stral|mixtral|pixtral|voxtral|open-(?:mistral|mixtral))"
-        ),
-    ),
-    ("moonshotai", re.compile(r"^(?:kimi|moonshot)")),
-    ("openai", re.compile(r"^(?:(?:ft:)?gpt-|chatgpt-|whisper-1$|tts-1|(?:ft:)?o[134]|text-embedding-(?:3-|ada))")),
-    ("typesafe", re.compile(r"^jev-")),
-    ("voyageai", re.compile(r"^voyage-")),
-    ("x-ai", re.compile(r"grok")),
-    ("zhipuai", re.compile(r"^glm-")),
-)
-
 FALLBACKS = {
     "azure": ("openai", "anthropic", "deepseek", "x-ai", "moonshotai"),
     "google": ("anthropic",),
@@ -109,32 +74,19 @@ FALLBACKS = {
 """Providers that sell other vendors' models at the vendors' prices."""
 
 
-def implied_provider(model: str) -> str | None:
-    """Return the provider that a model id alone points to, or None.
-
-    Ids in the form of Amazon Bedrock (``eu.anthropic.claude-…``) point to ``aws``.
-    """
-    model = model.lower()
-    if _BEDROCK_MODEL.match(model):
-        return "aws"
-    return next((provider for provider, pattern in _IMPLIED if pattern.search(model)), None)
-
-
-def canonical_provider(name: str | None, model: str) -> str | None:
+def listed_provider(name: str | None, model: str) -> str | None:
     """Return the id under which prices of this provider are listed.
 
     Args:
-        name: As sent, for example ``gcp.vertex_ai`` or ``azure.ai.openai``; None or a router's or framework's
+        name: As sent or as normalised, for example ``gcp.vertex_ai`` or ``azure.ai.openai``; None and a framework's
             name leave the model to decide.
         model: The model id, in lower case.
 
     Returns:
         None for a provider without listed prices, such as a model server of one's own.
     """
-    if name is None:
-        return implied_provider(model)
-    name = name.strip().lower()
-    if name in _IDS:
+    name = canonical_provider(name, model)
+    if name is None or name in _IDS:
         return name
     if len(name) > _MAX_NAME_LENGTH:
         return None
@@ -143,6 +95,4 @@ def canonical_provider(name: str | None, model: str) -> str | None:
     if _HUGGINGFACE.search(name):
         backend = re.split(r"[_/.:]", name)[-1]
         return f"huggingface_{backend}" if f"huggingface_{backend}" in _IDS else None
-    if _ROUTERS.search(name):
-        return implied_provider(model)
     return next((provider for part, provider in _CONTAINED if part in name), None)
