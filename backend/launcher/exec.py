@@ -7,7 +7,6 @@ milliseconds and works before anything else can be imported.
 import argparse
 import ctypes
 import fcntl
-import json
 import os
 import pwd
 import signal
@@ -64,6 +63,21 @@ def command_line(
     return [*line, "--", *command]
 
 
+def lock_holder(path: Path) -> int | None:
+    """Return the process id written into a lock file that is held, or nothing when it is free."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.read(descriptor, 32) or 0)
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _acquire(path: Path, wait: float) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + wait
@@ -73,12 +87,12 @@ def _acquire(path: Path, wait: float) -> None:
             break
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                holder = os.read(descriptor, 4096).decode("utf-8", "replace")
-                print(f"{path} is held by another process: {holder or 'unknown'}", file=sys.stderr)
+                holder = os.read(descriptor, 32).decode() or "unknown"
+                print(f"{path} is held by process {holder}", file=sys.stderr)
                 raise SystemExit(_EX_TEMPFAIL) from None
             time.sleep(0.05)
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "started_in": os.getcwd()}).encode(), 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     if descriptor == LOCK_DESCRIPTOR:
         os.set_inheritable(descriptor, True)
     else:

@@ -49,6 +49,15 @@ _DEFAULT_SETTINGS = {
     "log_min_duration_statement": "1s",
 }
 
+_CREATE_DATABASE = """
+SELECT format('CREATE ROLE %I LOGIN', :'name')
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \\gexec
+ALTER ROLE :"name" NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
+ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec
+REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+"""
+
 
 class EmbeddedPostgres:
     """One PostgreSQL server with its data, socket and passwords below ``root``.
@@ -201,16 +210,36 @@ class EmbeddedPostgres:
             terminate(self.process, STOP_SIGNAL, timeout)
             self.process = None
 
-    def execute(self, sql: str, database: str = "postgres") -> None:
-        """Run SQL as superuser.
+    def execute(self, script: str, database: str = "postgres", variables: Mapping[str, str] | None = None) -> None:
+        """Run a psql script as superuser.
+
+        Args:
+            script: SQL and psql commands.
+            database: Where to run it.
+            variables: Texts that the script refers to as ``:'name'`` (literal) and ``:"name"`` (identifier).
 
         Raises:
             LauncherError: A statement failed; the message is PostgreSQL's.
         """
-        programs = postgres_binaries(for_other_account=False)
-        command = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]
+        definitions = "".join(f"\\set {name} {_psql_text(value)}\n" for name, value in (variables or {}).items())
         result = subprocess.run(
-            [*command, self.dsn(database, superuser=True)], input=sql, capture_output=True, text=True, check=False
+            [
+                *(str(postgres_binaries(for_other_account=False) / "psql"), "--no-psqlrc", "--quiet", "--no-password"),
+                *("--set=ON_ERROR_STOP=1", "--file=-"),
+            ],
+            input=definitions + script,
+            capture_output=True,
+            text=True,
+            check=False,
+            # Not as arguments, which every account of the machine can read.
+            env={
+                "PGHOST": str(self.socket_dir) if self.has_socket else "127.0.0.1",
+                "PGPORT": str(self.port),
+                "PGUSER": SUPERUSER,
+                "PGPASSWORD": self.superuser_password,
+                "PGDATABASE": database,
+                "PGCONNECT_TIMEOUT": "10",
+            },
         )
         if result.returncode:
             raise LauncherError(f"PostgreSQL: {result.stderr.strip()}")
@@ -220,17 +249,7 @@ class EmbeddedPostgres:
 
         The role's password is set to the current one, so that a changed configuration takes effect.
         """
-        identifier, literal = _identifier(name), _literal(name)
-        self.execute(
-            f"""
-            SELECT 'CREATE ROLE {identifier} LOGIN'
-             WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal}) \\gexec
-            ALTER ROLE {identifier} NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {_literal(self.password)};
-            SELECT 'CREATE DATABASE {identifier} OWNER {identifier}'
-             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {literal}) \\gexec
-            REVOKE ALL ON DATABASE {identifier} FROM PUBLIC;
-            """
-        )
+        self.execute(_CREATE_DATABASE, variables={"name": name, "password": self.password})
 
     def _create_cluster(self) -> None:
         # initdb, which runs as another account, can neither read our files nor re-open an inherited pipe.
@@ -283,9 +302,5 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _psql_text(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

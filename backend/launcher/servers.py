@@ -5,7 +5,7 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -57,7 +57,7 @@ def process_of(pid: int, name: str, started_before: float | None = None) -> psut
     return process
 
 
-def spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+def spawn(command: list[str], log: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start a server in a session of its own, its output appended to ``log``.
 
     The session keeps the terminal's Ctrl-C away from the server. The parent-death signal belongs to the calling

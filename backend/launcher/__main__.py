@@ -1,0 +1,128 @@
+"""Command line: ``python -m launcher {setup,up,down,status,render,run}``."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+from typing import NoReturn
+
+from launcher import guide
+from launcher.config import PROJECT
+from launcher.deployment import BACKEND, ENV_FILE, Deployment
+from launcher.environment import complete_env_file
+from launcher.errors import LauncherError
+from launcher.lifecycle import start, stop, wait_for_end
+from launcher.status import read_status, render_table
+from launcher.supervision import Supervisor
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="launcher", description="Runs the platform on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("setup", help="write .env, or complete it")
+    up = commands.add_parser("up", help="start everything and wait until it is ready")
+    up.add_argument("--demo", action="store_true", help="fill a demo workspace once everything is ready")
+    up.add_argument("--no-frontend", action="store_true", help="start without the dashboard")
+    up.add_argument("--foreground", action="store_true", help="stay attached; Ctrl-C stops everything in order")
+    commands.add_parser("down", help="stop everything, databases last")
+    status = commands.add_parser("status", help="show each process; exit code 0 when all are healthy")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    commands.add_parser("render", help="print the supervisor's configuration")
+    run = commands.add_parser("run", help="run a command in the environment that the services get")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="command")
+    return parser
+
+
+def _setup() -> int:
+    for note in complete_env_file(ENV_FILE, PROJECT / ".env.example", os.environ):
+        print(f"  {note}")
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    deployment = Deployment.current()
+    # A stop by a service manager or a closed terminal ends things as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    start(deployment, attached=options.foreground)
+    print(f"Ready after {time.monotonic() - began:.1f} s.\n\n{guide.addresses(deployment)}\n", flush=True)
+    if options.demo:
+        command = [sys.executable, "-m", "db.generate", "--demo"]
+        result = subprocess.run(command, cwd=BACKEND, env=deployment.environment, check=False)
+        if result.returncode:
+            raise LauncherError("the demo data could not be generated; everything else runs")
+    else:
+        print(guide.first_steps(deployment), flush=True)
+    if options.foreground:
+        print("Ctrl-C stops everything.", flush=True)
+        try:
+            wait_for_end(deployment)
+        except KeyboardInterrupt:
+            print("\nStopping …", flush=True)
+            stop(deployment)
+            return 0
+        raise LauncherError("the supervisor ended")
+    return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _down() -> int:
+    began = time.monotonic()
+    ran = stop(Deployment.current())
+    print(f"Stopped after {time.monotonic() - began:.1f} s." if ran else "Nothing was running.")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    status = read_status(Deployment.current())
+    print(status.to_json() if options.json else render_table(status))
+    return 0 if status.healthy else 1
+
+
+def _render() -> int:
+    deployment = Deployment.current()
+    print(Supervisor(deployment).render(deployment.programs()))
+    return 0
+
+
+def _run(arguments: list[str]) -> NoReturn:
+    command = arguments[1:] if arguments[:1] == ["--"] else arguments
+    if not command:
+        raise LauncherError("run needs a command")
+    os.execvpe(command[0], command, Deployment.current().environment)
+
+
+def main() -> int:
+    """Run the command given on the command line and return the exit code."""
+    options = _parser().parse_args()
+    try:
+        match options.command:
+            case "setup":
+                return _setup()
+            case "up":
+                return _up(options)
+            case "down":
+                return _down()
+            case "status":
+                return _status(options)
+            case "render":
+                return _render()
+            case _:
+                _run(options.arguments)
+    except LauncherError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""What the user reads when everything runs."""
+
+from launcher.deployment import Deployment
+
+_FIRST_STEPS = """\
+First steps
+  1. Register; the answer holds an access_token:
+     curl -s {gateway}/api/v1/auth/register -H 'Content-Type: application/json' \\
+       -d '{{"email": "you@example.com", "password": "choose-a-long-one", "full_name": "You", \\
+            "workspace_name": "Home"}}'
+  2. Create an API key; the answer holds it once, as key:
+     curl -s {gateway}/api/v1/api-keys -H 'Content-Type: application/json' \\
+       -H 'Authorization: Bearer ACCESS_TOKEN' -d '{{"name": "first", "scopes": ["ingest", "read"]}}'
+  3. Send a trace:
+     curl -s {gateway}/api/v1/traces -H 'Content-Type: application/json' -H 'Authorization: Bearer KEY' \\
+       -d '{{"trace_id": "first", "agent_id": "hello", "timestamp": "'$(date -u +%FT%TZ)'", "input": "Hi", \\
+            "output": "Hello!", "latency_ms": 420, "status": "success", "model": "gpt-4o", "model_provider": "openai"}}'
+  4. Read it back:
+     curl -s '{gateway}/api/v1/traces?range=1h' -H 'Authorization: Bearer KEY'
+"""
+
+
+def addresses(deployment: Deployment) -> str:
+    """Return where to reach what."""
+    ports = deployment.ports
+    rows = [
+        ("Gateway", gateway_url(deployment)),
+        ("OTLP/HTTP", deployment.url(ports["OTLP_HTTP_PORT"])),
+        ("OTLP/gRPC", f"{deployment.host}:{ports['OTLP_GRPC_PORT']}"),
+        ("Data", str(deployment.data_dir)),
+        ("Logs", str(deployment.logs)),
+    ]
+    return "\n".join(f"  {name:<14}{value}" for name, value in rows)
+
+
+def first_steps(deployment: Deployment) -> str:
+    """Return how to register, create a key and send a trace."""
+    return _FIRST_STEPS.format(gateway=gateway_url(deployment))
+
+
+def gateway_url(deployment: Deployment) -> str:
+    """Return the public address of the gateway."""
+    public = deployment.given.get("PUBLIC_GATEWAY_URL", "").rstrip("/")
+    return public or deployment.url(deployment.ports["GATEWAY_PORT"])

@@ -1,0 +1,53 @@
+"""The table of what runs. A new service is one line in ``SERVICES``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+POSTGRES_PORT = ("POSTGRES_PORT", 5432)
+REDIS_PORT = ("REDIS_PORT", 6379)
+
+# Services get as long as their own grace period and a little more.
+SERVICE_STOP_SECONDS = 30
+STORE_STOP_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as the table lists it."""
+
+    name: str
+    # Setting and standard value of each port; health is asked on the first.
+    ports: Mapping[str, int]
+    # Setting that tells how many processes run; each after the first takes a free port.
+    workers: str | None = None
+
+
+# In the order of starting: what others send to comes first. Stopping goes the other way, so that nothing is accepted
+# any more while the rest drains.
+SERVICES = (
+    Service("query", {"QUERY_PORT": 8003}),
+    Service("processing", {"PROCESSING_PORT": 8002}, workers="PROCESSING_WORKERS"),
+    Service("ingestion", {"INGESTION_PORT": 8001, "OTLP_HTTP_PORT": 4318, "OTLP_GRPC_PORT": 4317}),
+    Service("gateway", {"GATEWAY_PORT": 8000}),
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    command: tuple[str, ...]
+    port: int
+    stop_signal: str
+    stop_seconds: int
+    # A store is started by the supervisor itself, a service only after the migrations.
+    is_store: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def standard_ports() -> dict[str, int]:
+    """Return every port setting with its standard value."""
+    return dict([POSTGRES_PORT, REDIS_PORT]) | {
+        name: port for service in SERVICES for name, port in service.ports.items()
+    }
