@@ -1,13 +1,13 @@
 """Authentication and permission of a route, as a dependency that no route can lack."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.requests import HTTPConnection
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import Mount
 
 from shared.auth.context import AuthContext
 from shared.auth.internal import TOKEN_HEADER, WORKSPACE_HEADER, InternalTokenVerifier
@@ -100,13 +100,16 @@ def guarded(permission: Permission | None) -> Callable[[Endpoint], Endpoint]:
     return mark
 
 
-def route_guard(route: BaseRoute) -> Guard | None:
-    """Return the guard of a route, None when it has none."""
-    if isinstance(route, APIRoute):
-        return _find(route.dependant)
-    if isinstance(route, (Route, WebSocketRoute)):
-        return getattr(route.endpoint, "__guard__", None)
-    return None
+def iter_guards(app: FastAPI) -> Iterator[tuple[RouteContext, Guard | None]]:
+    """Yield every route, those of included routers too, with its guard, or None when it has none."""
+    for context in iter_route_contexts(app.routes):
+        dependant: Dependant | None = getattr(context, "dependant", None)
+        if isinstance(context.original_route, Mount):
+            yield context, None
+        elif dependant is not None:
+            yield context, _find(dependant)
+        else:
+            yield context, getattr(context.endpoint, "__guard__", None)
 
 
 def _find(dependant: Dependant) -> Guard | None:
@@ -125,10 +128,6 @@ def check_every_route_guarded(app: FastAPI) -> None:
     Raises:
         RuntimeError: Names the routes.
     """
-    bare = [
-        getattr(route, "path", repr(route))
-        for route in app.routes
-        if isinstance(route, Mount) or route_guard(route) is None
-    ]
+    bare = [context.path or repr(context.original_route) for context, guard in iter_guards(app) if guard is None]
     if bare:
         raise RuntimeError(f"routes without a guard: {', '.join(sorted(bare))}")
