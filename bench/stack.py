@@ -1,0 +1,137 @@
+"""The platform as ``start.sh`` runs it, in a folder and on ports of its own, for the length of a measurement."""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from launcher.deployment import ENV_FILE, Deployment
+from launcher.environment import merged_environment
+from launcher.ports import any_free_port
+from launcher.programs import standard_ports
+
+_START_SECONDS = 180
+
+
+@dataclass
+class Stack:
+    """A running platform and what a measurement needs to know of it."""
+
+    deployment: Deployment
+    environment: dict[str, str]
+
+    @property
+    def gateway(self) -> str:
+        """Address of the gateway."""
+        return self.deployment.url(self.deployment.ports["GATEWAY_PORT"])
+
+    @property
+    def ingestion(self) -> str:
+        """Address of the ingestion service."""
+        return self.deployment.url(self.deployment.ports["INGESTION_PORT"])
+
+    def setting(self, name: str) -> str:
+        """Return a setting as the services see it, for example ``TIMESCALE_URL``."""
+        return self.deployment.environment[name]
+
+    async def status(self) -> list[dict[str, Any]]:
+        """Return what ``status.sh --json`` says of each process."""
+        process = await self._launcher("status", "--json", stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        processes: list[dict[str, Any]] = json.loads(output)["processes"]
+        return processes
+
+    async def cpu_seconds(self) -> dict[str, float]:
+        """Return the CPU seconds that each program, with its children, has used so far."""
+        used: dict[str, float] = {}
+        for process in await self.status():
+            if not process.get("pid"):
+                continue
+            parent = psutil.Process(process["pid"])
+            total = 0.0
+            for member in [parent, *parent.children(recursive=True)]:
+                try:
+                    times = member.cpu_times()
+                except psutil.NoSuchProcess:
+                    continue
+                total += times.user + times.system
+            times = parent.cpu_times()
+            used[process["name"]] = total + times.children_user + times.children_system
+        return used
+
+    async def credentials(self) -> str:
+        """Register a user with a workspace of its own and return a new API key with all scopes."""
+        async with httpx.AsyncClient(base_url=self.gateway, timeout=30) as client:
+            name = f"bench-{secrets.token_hex(6)}"
+            answer = await client.post(
+                "/api/v1/auth/register",
+                json={
+                    "email": f"{name}@example.com",
+                    "password": secrets.token_urlsafe(18),
+                    "full_name": "Load generator",
+                    "workspace_name": name,
+                },
+            )
+            answer.raise_for_status()
+            token = answer.json()["access_token"]
+            answer = await client.post(
+                "/api/v1/api-keys",
+                json={"name": "load", "scopes": ["ingest", "read"]},
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            answer.raise_for_status()
+            return str(answer.json()["key"])
+
+    async def _launcher(self, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "launcher", *arguments, env=self.environment, **options
+        )
+
+    async def start(self) -> None:
+        """Start everything and wait until it is ready.
+
+        Raises:
+            RuntimeError: It did not become ready.
+        """
+        process = await self._launcher("up", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+        output, _ = await asyncio.wait_for(process.communicate(), _START_SECONDS)
+        if process.returncode:
+            raise RuntimeError(f"the platform did not start:\n{output.decode()}")
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        process = await self._launcher("down", stdout=asyncio.subprocess.DEVNULL)
+        await process.wait()
+
+
+@asynccontextmanager
+async def running_stack(settings: Mapping[str, str] | None = None) -> AsyncIterator[Stack]:
+    """Run the platform with default settings, apart from those given, and remove it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="agentobs-bench-"))
+    # The database runs under an account of its own when root starts it.
+    folder.chmod(0o755)
+    taken: set[int] = set()
+    ports = {}
+    for name in standard_ports():
+        port = any_free_port(taken)
+        taken.add(port)
+        ports[name] = str(port)
+    own = {**os.environ, **ports, "AGENTOBS_DATA_DIR": str(folder), **(settings or {})}
+    deployment = Deployment(merged_environment(ENV_FILE, own))
+    stack = Stack(deployment, own)
+    try:
+        await stack.start()
+        yield stack
+    finally:
+        await stack.stop()
+        shutil.rmtree(folder, ignore_errors=True)
