@@ -1,0 +1,358 @@
+"""From OTLP requests to the spans and log records inside, with nothing left out."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from shared.otlp.descriptors import CutRequest
+from shared.otlp.source import SourceEvent, SourceLink, SourceLog, SourceScope, SourceSpan
+from shared.otlp.wire import (
+    CACHED_BYTES,
+    MALFORMED,
+    WireError,
+    decode_pair,
+    decode_text,
+    decode_value,
+    fields,
+    known_pair,
+    read_fixed64,
+    read_varint,
+    write_field,
+)
+
+# Attributes and events of one span beyond these are counted as dropped; their bytes stay in the payload.
+MAX_ATTRIBUTES = 10_000
+MAX_EVENTS = 10_000
+
+
+class OtlpDecodeError(ValueError):
+    """A request that is not OTLP."""
+
+
+def decode_traces(body: bytes) -> Iterator[SourceSpan]:
+    """Yield every span of an ExportTraceServiceRequest, which TracesData is equal to on the wire.
+
+    A span whose ids are not valid is yielded with what was sent as trace id and 0 as span id; ``check_span`` finds
+    it. Attributes that are malformed are left out and counted in ``dropped_attributes_count``.
+
+    Args:
+        body: The request, not compressed.
+
+    Raises:
+        OtlpDecodeError: The request cannot be read.
+    """
+    for raw, scope in _cut(body):
+        yield decode_span(raw, scope)
+
+
+def decode_logs(body: bytes) -> Iterator[SourceLog]:
+    """Yield every log record of an ExportLogsServiceRequest, which LogsData is equal to on the wire.
+
+    Args:
+        body: The request, not compressed.
+
+    Raises:
+        OtlpDecodeError: The request cannot be read.
+    """
+    for raw, scope in _cut(body):
+        yield decode_log(raw, scope)
+
+
+def _cut(body: bytes) -> Iterator[tuple[bytes, SourceScope]]:
+    try:
+        request = CutRequest.FromString(body)
+    except DecodeError as error:
+        raise OtlpDecodeError("The body is not an OTLP message.") from error
+    for resource in request.resources:
+        attributes, resource_raw = None, b""
+        for group in resource.scopes:
+            items = list(group.items)
+            if not items:
+                continue
+            if attributes is None:
+                attributes = _decode_resource(resource.resource)
+                resource_raw = _rest(resource, resource.resource)
+            scope = _decode_scope(group.scope, attributes)
+            scope.resource_raw = resource_raw
+            scope.scope_raw = _rest(group, group.scope)
+            for raw in items:
+                yield raw, scope
+
+
+def _rest(message: Any, content: bytes) -> bytes:
+    """Return the fields of a ResourceSpans or ScopeSpans message beside the repeated one."""
+    encoded = write_field(b"\x0a", content) if content else b""
+    return encoded + write_field(b"\x1a", message.schema_url) if message.schema_url else encoded
+
+
+def _decode_resource(raw: bytes) -> dict[str, object]:
+    attributes: dict[str, object] = {}
+    try:
+        for tag, start, stop, _ in fields(raw, 0, len(raw)):
+            if tag == 0x0A:
+                key, value = decode_pair(raw, start, stop)
+                attributes[key] = value
+    except MALFORMED:
+        # What was read so far counts; spans are worth keeping without their resource.
+        return attributes
+    return attributes
+
+
+def _decode_scope(raw: bytes, resource: dict[str, object]) -> SourceScope:
+    scope = SourceScope(resource, "", "")
+    attributes: dict[str, object] = {}
+    try:
+        for tag, start, stop, _ in fields(raw, 0, len(raw)):
+            if tag == 0x0A:
+                scope.name = decode_text(raw[start:stop])
+            elif tag == 0x12:
+                scope.version = decode_text(raw[start:stop])
+            elif tag == 0x1A:
+                key, value = decode_pair(raw, start, stop)
+                attributes[key] = value
+    except MALFORMED:
+        return scope
+    scope.attributes = attributes
+    return scope
+
+
+def decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
+    """Return the span in a Span message.
+
+    Raises:
+        OtlpDecodeError: The message itself is cut off or malformed.
+    """
+    try:
+        return _decode_span(raw, scope)
+    except MALFORMED:
+        # Written apart: looking for a bad attribute one by one would slow down every good span.
+        pass
+    try:
+        return _decode_damaged_span(raw, scope)
+    except MALFORMED as error:
+        raise OtlpDecodeError("A span is cut off or malformed.") from error
+
+
+def _decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
+    size = len(raw)
+    position = attribute_count = dropped = start_ns = end_ns = span_id = status_code = kind = 0
+    trace_id = b""
+    name = status_message = ""
+    parent: int | None = None
+    attributes: dict[str, object] = {}
+    events: list[SourceEvent] | tuple[()] = ()
+    links: list[SourceLink] | tuple[()] = ()
+    while position < size:
+        tag = raw[position]
+        if tag == 0x4A:
+            length = raw[position + 1]
+            position += 2
+            if length >= 0x80:
+                byte = raw[position]
+                if byte < 0x80:
+                    length += (byte - 1) << 7
+                    position += 1
+                else:
+                    length, position = read_varint(raw, position - 1)
+            stop = position + length
+            pair = known_pair(raw[position:stop]) if length <= CACHED_BYTES else None
+            if pair is None:
+                pair = decode_pair(raw, position, stop)
+            attribute_count += 1
+            if attribute_count <= MAX_ATTRIBUTES:
+                attributes[pair[0]] = pair[1]
+            position = stop
+            continue
+        if tag >= 0x80:
+            tag, position = read_varint(raw, position)
+        else:
+            position += 1
+        wire_type = tag & 7
+        if wire_type == 2:
+            length = raw[position]
+            position += 1
+            if length >= 0x80:
+                length, position = read_varint(raw, position - 1)
+            stop = position + length
+            if tag == 0x0A:
+                trace_id = raw[position:stop]
+            elif tag == 0x12:
+                span_id = _span_id(raw[position:stop])
+            elif tag == 0x22:
+                parent = _span_id(raw[position:stop]) or None
+            elif tag == 0x2A:
+                name = decode_text(raw[position:stop])
+            elif tag == 0x7A:
+                status_code, status_message = _decode_status(raw, position, stop)
+            elif tag == 0x5A:
+                events = events or []
+                _append_event(events, raw, position, stop)
+            elif tag == 0x6A:
+                links = links or []
+                _append_link(links, raw, position, stop)
+            position = stop
+        elif wire_type == 1:
+            if tag == 0x39:
+                start_ns = read_fixed64(raw, position)[0]
+            elif tag == 0x41:
+                end_ns = read_fixed64(raw, position)[0]
+            position += 8
+        elif wire_type == 0:
+            number, position = read_varint(raw, position)
+            if tag == 0x30:
+                kind = number & 0xFF
+            elif tag == 0x50:
+                dropped = number & 0xFFFFFFFF
+        elif wire_type == 5 and tag >= 8:
+            position += 4
+        else:
+            raise WireError("a group or an unknown wire type")
+    if position != size:
+        raise WireError("span is cut off")
+    return SourceSpan(
+        trace_id,
+        span_id,
+        parent,
+        name,
+        start_ns,
+        end_ns or None,
+        status_code,
+        status_message,
+        attributes,
+        scope,
+        events,
+        links,
+        kind,
+        attribute_count,
+        dropped,
+        None,
+        raw,
+    )
+
+
+def _decode_damaged_span(raw: bytes, scope: SourceScope) -> SourceSpan:
+    """Return a span without those of its attributes, events and links that cannot be read."""
+    attributes: dict[str, object] = {}
+    events: list[SourceEvent] = []
+    links: list[SourceLink] = []
+    span = SourceSpan(b"", 0, None, "", 0, None, 0, "", attributes, scope, events, links, raw=raw)
+    lost = 0
+    for tag, start, stop, number in fields(raw, 0, len(raw)):
+        try:
+            if tag == 0x0A:
+                span.trace_id = raw[start:stop]
+            elif tag == 0x12:
+                span.span_id = _span_id(raw[start:stop])
+            elif tag == 0x22:
+                span.parent_span_id = _span_id(raw[start:stop]) or None
+            elif tag == 0x2A:
+                span.name = decode_text(raw[start:stop])
+            elif tag == 0x30:
+                span.otel_kind = number & 0xFF
+            elif tag == 0x39:
+                span.start_ns = read_fixed64(raw, start)[0]
+            elif tag == 0x41:
+                span.end_ns = read_fixed64(raw, start)[0] or None
+            elif tag == 0x4A:
+                span.attribute_count += 1
+                key, value = decode_pair(raw, start, stop)
+                if span.attribute_count <= MAX_ATTRIBUTES:
+                    attributes[key] = value
+            elif tag == 0x50:
+                span.dropped_attributes_count = number & 0xFFFFFFFF
+            elif tag == 0x5A:
+                _append_event(events, raw, start, stop)
+            elif tag == 0x6A:
+                _append_link(links, raw, start, stop)
+            elif tag == 0x7A:
+                span.status_code, span.status_message = _decode_status(raw, start, stop)
+        except MALFORMED:
+            lost += 1
+    span.dropped_attributes_count += lost
+    return span
+
+
+def _span_id(raw: bytes) -> int:
+    return int.from_bytes(raw, "big", signed=True) if len(raw) == 8 else 0
+
+
+def _decode_status(raw: bytes, position: int, stop: int) -> tuple[int, str]:
+    code, message = 0, ""
+    for tag, start, end, number in fields(raw, position, stop):
+        if tag == 0x18:
+            code = number if number <= 2 else 0
+        elif tag == 0x12:
+            message = decode_text(raw[start:end])
+    return code, message
+
+
+def _append_event(events: list[SourceEvent], raw: bytes, position: int, stop: int) -> None:
+    if len(events) >= MAX_EVENTS:
+        return
+    attributes: dict[str, object] = {}
+    event = SourceEvent("", 0, attributes)
+    for tag, start, end, _ in fields(raw, position, stop):
+        if tag == 0x09:
+            event.time_ns = read_fixed64(raw, start)[0]
+        elif tag == 0x12:
+            event.name = decode_text(raw[start:end])
+        elif tag == 0x1A and len(attributes) < MAX_ATTRIBUTES:
+            key, value = decode_pair(raw, start, end)
+            attributes[key] = value
+    events.append(event)
+
+
+def _append_link(links: list[SourceLink], raw: bytes, position: int, stop: int) -> None:
+    if len(links) >= MAX_EVENTS:
+        return
+    attributes: dict[str, object] = {}
+    link = SourceLink(b"", b"", attributes)
+    for tag, start, end, _ in fields(raw, position, stop):
+        if tag == 0x0A:
+            link.trace_id = raw[start:end]
+        elif tag == 0x12:
+            link.span_id = raw[start:end]
+        elif tag == 0x22 and len(attributes) < MAX_ATTRIBUTES:
+            key, value = decode_pair(raw, start, end)
+            attributes[key] = value
+    links.append(link)
+
+
+def decode_log(raw: bytes, scope: SourceScope) -> SourceLog:
+    """Return the log record in a LogRecord message, without those of its attributes that cannot be read.
+
+    Raises:
+        OtlpDecodeError: The message itself is cut off or malformed.
+    """
+    attributes: dict[str, object] = {}
+    log = SourceLog(b"", None, 0, "", None, attributes, scope, raw=raw)
+    observed_ns = 0
+    try:
+        for tag, start, stop, number in fields(raw, 0, len(raw)):
+            if tag == 0x09:
+                log.time_ns = read_fixed64(raw, start)[0]
+            elif tag == 0x10:
+                log.severity_number = number & 0xFF
+            elif tag == 0x1A:
+                log.severity_text = decode_text(raw[start:stop])
+            elif tag == 0x2A:
+                with suppress(*MALFORMED):
+                    log.body = decode_value(raw, start, stop)
+            elif tag == 0x32 and len(attributes) < MAX_ATTRIBUTES:
+                with suppress(*MALFORMED):
+                    key, value = decode_pair(raw, start, stop)
+                    attributes[key] = value
+            elif tag == 0x4A:
+                log.trace_id = raw[start:stop]
+            elif tag == 0x52:
+                log.span_id = _span_id(raw[start:stop]) or None
+            elif tag == 0x59:
+                observed_ns = read_fixed64(raw, start)[0]
+            elif tag == 0x62:
+                log.event_name = decode_text(raw[start:stop])
+    except MALFORMED as error:
+        raise OtlpDecodeError("A log record is cut off or malformed.") from error
+    log.time_ns = log.time_ns or observed_ns
+    return log
