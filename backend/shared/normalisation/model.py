@@ -21,6 +21,7 @@ class SpanRow:
 
     Durations are microseconds, costs nano-dollars, times nanoseconds since the Unix epoch.
     ``tokens_input`` includes cached tokens, ``tokens_output`` includes reasoning tokens.
+    ``is_placeholder`` marks a record that only announces an open span and must not be stored as a finished one.
     """
 
     trace_id: bytes
@@ -62,6 +63,54 @@ class SpanRow:
     external_trace_id: str | None = None
     attribute_count: int = 0
     digest: int = 0
+    is_placeholder: bool = False
+
+
+@dataclass(slots=True)
+class TraceRow:
+    """One trace as derived from its spans; mirrors the table ``traces``.
+
+    Units are those of ``SpanRow``. Token counts and cost follow the leaf rule: a span counts only if no descendant
+    reports usage. ``duration_us`` is None while no span has ended.
+    """
+
+    trace_id: bytes
+    start_ns: int
+    end_ns: int | None
+    duration_us: int | None
+    name: str
+    status: Status
+    root_span_id: int
+    has_root: bool
+    external_trace_id: str | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    environment: str | None = None
+    release: str | None = None
+    span_count: int = 0
+    llm_call_count: int = 0
+    tool_call_count: int = 0
+    error_count: int = 0
+    tokens_input: int | None = None
+    tokens_output: int | None = None
+    tokens_total: int | None = None
+    tokens_cached: int | None = None
+    tokens_cache_write: int | None = None
+    tokens_reasoning: int | None = None
+    cost_nano: int | None = None
+    cost_source: CostSource = CostSource.UNPRICED
+    ttft_us: int | None = None
+    models: list[str] = field(default_factory=list)
+    providers: list[str] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
+    tools: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+    error_type: str | None = None
+    error_message: str | None = None
+    input_preview: str | None = None
+    output_preview: str | None = None
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Lenient reading of attribute values: senders write numbers as text, text as JSON and truth values as words."""
 
 import ast
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -55,7 +56,7 @@ def clean(value: str, limit: int) -> str:
 def text(value: object, limit: int = ID_LIMIT) -> str | None:
     """Return a scalar as text fit for storing, or None when it says nothing.
 
-    JSON-quoted text (``"\\"gpt-4o\\""``) is unquoted; words such as ``None`` or a scrubbing mark count as nothing.
+    JSON-quoted text is unquoted; words such as ``None`` or a scrubbing mark count as nothing.
     """
     if type(value) is not str:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -189,8 +190,12 @@ def dump(value: object, limit: int | None = None) -> str:
     try:
         result = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except (TypeError, ValueError, RecursionError):
-        result = str(value) if not isinstance(value, dict | list) else ""
-    return clean(result, limit) if limit else result
+        # The fast encoder refuses lone surrogates, integers beyond 64 bits and deep nesting.
+        try:
+            result = json.dumps(value, default=str, ensure_ascii=False, skipkeys=True)
+        except (TypeError, ValueError, RecursionError):
+            result = ""
+    return clean(result, limit) if limit else _SURROGATES.sub("", result)
 
 
 def time_ns(value: object) -> int | None:

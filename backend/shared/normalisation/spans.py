@@ -1,0 +1,382 @@
+"""The narrow facts of one span, whatever dialect it came in: the storing path."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+
+from shared.domain import NANO_PER_USD, CostSource, SpanKind, Status
+from shared.normalisation.dialects import genai, genai_events, google_adk, langfuse, langsmith, openinference, traceloop
+from shared.normalisation.errors import describe_error, is_timeout
+from shared.normalisation.keytable import CODE_OF, KEY_OF, family, first_code, known, learn
+from shared.normalisation.kinds import kind_from_name, read_kind
+from shared.normalisation.labels import read_metadata, read_tags
+from shared.normalisation.model import Score, SpanRow
+from shared.normalisation.precedence import RESOURCE_PRECEDENCE, SERVICE_KEYS, Fact
+from shared.normalisation.preview import conversation_preview, preview
+from shared.normalisation.providers import canonical_provider
+from shared.normalisation.usage import Usage, read_usage
+from shared.normalisation.values import ID_LIMIT, INT4_MAX, INT8_MAX, NAME_LIMIT, clean, integer, mapping, number, text
+from shared.otlp.source import SourceScope, SourceSpan
+
+_CONTENT = first_code(Fact.SYSTEM)
+_INPUT = first_code(Fact.INPUT)
+_OUTPUT = first_code(Fact.OUTPUT)
+_DOCUMENTS = first_code(Fact.DOCUMENTS)
+_FACTS = max(Fact) + 1
+_SLOW_STARTS = frozenset('"[<_ \n\t\r')
+_PLAIN_MODEL_KEYS = ("model", "model_name")
+_STATUS_WORDS = {"ERROR": Status.ERROR, "error": Status.ERROR, "timeout": Status.TIMEOUT, "success": Status.SUCCESS}
+_SPEAKERS = (SpanKind.AGENT, SpanKind.LLM)
+
+
+def _read_text(value: object) -> str | None:
+    if type(value) is str and value and len(value) <= ID_LIMIT and value.isascii() and value[-1] != " ":
+        start = value[0]
+        if start not in _SLOW_STARTS and (len(value) > 9 or start not in "nNuU") and "\0" not in value:
+            return value
+    return text(value)
+
+
+def _read_tokens(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value <= INT4_MAX else integer(value, INT4_MAX)
+
+
+def _read_level(value: object) -> Status | None:
+    return _STATUS_WORDS.get(value) if isinstance(value, str) else None
+
+
+def _is_present(value: object) -> bool | None:
+    return True if value else None
+
+
+_DEFAULT_READERS: dict[Fact, Callable[[object], object] | None] = {
+    Fact.KIND: read_kind,
+    Fact.TOKENS_INPUT: _read_tokens,
+    Fact.TOKENS_OUTPUT: _read_tokens,
+    Fact.TOKENS_TOTAL: _read_tokens,
+    Fact.TOKENS_CACHED: _read_tokens,
+    Fact.TOKENS_CACHE_WRITE: _read_tokens,
+    Fact.TOKENS_REASONING: _read_tokens,
+    Fact.LEVEL: _read_level,
+    Fact.PARAMETERS: _is_present,
+    Fact.ERROR_MESSAGE: lambda value: value if isinstance(value, str) and value else None,
+    # Read together after the pass.
+    Fact.USAGE: None,
+    Fact.COST: None,
+    Fact.TTFT: None,
+    Fact.ENTITY_NAME: None,
+    Fact.TAGS: None,
+    Fact.METADATA: None,
+    Fact.SCORES: None,
+}
+_READERS: dict[int, Callable[[object], object] | None] = {
+    code: _DEFAULT_READERS.get(fact, _read_text) for (fact, _), code in CODE_OF.items()
+}
+_READERS[CODE_OF[Fact.TOKENS_CACHED, "gen_ai.usage.input_token_details"]] = langsmith.read_cached
+_READERS[CODE_OF[Fact.TOKENS_CACHE_WRITE, "gen_ai.usage.input_token_details"]] = langsmith.read_cache_write
+_READERS[CODE_OF[Fact.TOKENS_REASONING, "gen_ai.usage.output_token_details"]] = langsmith.read_reasoning
+
+
+def normalise_span(source: SourceSpan) -> SpanRow:
+    """Return the narrow facts of a span; never raises, whatever the attributes hold."""
+    attributes = source.attributes
+    hits: list[int] = []
+    recall = known.get
+    for key in attributes:
+        codes = recall(key)
+        if codes is None:
+            codes = learn(key)
+        if codes:
+            hits += codes
+    hits.sort()
+    values: list[object] = [None] * _FACTS
+    collected: list[int] = []
+    last = 0
+    for code in hits:
+        if code == last:
+            continue
+        if code >= _DOCUMENTS:
+            break
+        last = code
+        if values[code >> 8] is None:
+            reader = _READERS[code]
+            if reader is None:
+                collected.append(code)
+            else:
+                values[code >> 8] = reader(attributes[KEY_OF[code]])
+    row = SpanRow(
+        source.trace_id,
+        source.span_id,
+        source.parent_span_id,
+        min(source.start_ns, INT8_MAX),
+        None if source.end_ns is None else min(max(source.end_ns, source.start_ns), INT8_MAX),
+        clean(source.name, NAME_LIMIT),
+        _kind(source, values, hits),
+        Status.SUCCESS,
+        external_trace_id=source.external_trace_id,
+        attribute_count=source.attribute_count,
+        digest=int.from_bytes(blake2b(source.raw, digest_size=8).digest(), "big", signed=True),
+        is_placeholder=values[Fact.SPAN_TYPE] == "pending_span",
+    )
+    _set_texts(row, values, source.scope)
+    if collected:
+        _read_collected(row, values, collected, source)
+    _set_usage(row, values, attributes)
+    if row.cost_nano == 0 and not row.tokens_total:
+        # Langfuse writes zeros for calls that failed before they cost anything.
+        row.cost_nano, row.cost_source = None, CostSource.UNPRICED
+    if source.events:
+        row.ttft_us = row.ttft_us or genai_events.first_token_us(source.events, source.start_ns)
+        row.scores += genai_events.read_event_scores(source.events)
+    if row.agent_id is None and row.kind is SpanKind.AGENT:
+        row.agent_id = _agent_of_name(source)
+    if row.tool_name is None and row.kind is SpanKind.TOOL:
+        row.tool_name = clean(source.name.removeprefix("execute_tool "), ID_LIMIT) or None
+    level = values[Fact.LEVEL]
+    if source.status_code == 2 or (level is not None and level is not Status.SUCCESS):
+        _set_error(row, values, source, level)
+    if row.parent_span_id is None or row.kind in _SPEAKERS:
+        _set_previews(row, attributes, hits, source)
+    return row
+
+
+def _kind(source: SourceSpan, values: list[object], hits: list[int]) -> SpanKind:
+    stated = values[Fact.KIND]
+    if values[Fact.SPAN_TYPE] == "log":
+        return SpanKind.OTHER
+    kind = stated if isinstance(stated, SpanKind) else None
+    if kind is SpanKind.AGENT or kind is SpanKind.CHAIN:
+        if "openinference.span.kind" in source.attributes:
+            # The LangChain instrumentor labels by name; what the span holds is surer.
+            at = bisect_left(hits, _DOCUMENTS)
+            if at < len(hits) and hits[at] < _CONTENT:
+                return SpanKind.RETRIEVER
+            if kind is SpanKind.AGENT and values[Fact.PARAMETERS] and values[Fact.MODEL]:
+                return SpanKind.LLM
+        return kind
+    if kind is not None:
+        return kind
+    kind = kind_from_name(source.name, source.scope.name)
+    if kind is not None:
+        return kind
+    if values[Fact.TOOL_NAME]:
+        return SpanKind.TOOL
+    if "agent_name" in source.attributes:
+        return SpanKind.AGENT
+    requested = values[Fact.MODEL_REQUESTED]
+    if values[Fact.MODEL] or (requested and not any(key in source.attributes for key in _PLAIN_MODEL_KEYS)):
+        return SpanKind.LLM
+    return SpanKind.OTHER
+
+
+def _set_texts(row: SpanRow, values: list[object], scope: SourceScope) -> None:
+    shared = _scope_facts(scope)
+    row.service = shared.get("service")
+    row.agent_id = _str(values[Fact.AGENT])
+    row.session_id = _str(values[Fact.SESSION]) or shared.get(Fact.SESSION)
+    row.user_id = _str(values[Fact.USER]) or shared.get(Fact.USER)
+    row.environment = _str(values[Fact.ENVIRONMENT]) or shared.get(Fact.ENVIRONMENT)
+    row.release = _str(values[Fact.RELEASE]) or shared.get(Fact.RELEASE)
+    row.tool_name = _str(values[Fact.TOOL_NAME])
+    row.response_id = _str(values[Fact.RESPONSE_ID])
+    requested = _str(values[Fact.MODEL_REQUESTED])
+    if row.kind is not SpanKind.OTHER or values[Fact.MODEL] or values[Fact.PROVIDER]:
+        row.model_requested = requested
+        row.model = _str(values[Fact.MODEL]) or requested
+    if row.model or values[Fact.PROVIDER]:
+        row.model_provider = canonical_provider(_str(values[Fact.PROVIDER]), row.model_requested or row.model)
+
+
+def _str(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+_scope_memo: tuple[SourceScope | None, dict[object, str]] = (None, {})
+
+
+def _scope_facts(scope: SourceScope) -> dict[object, str]:
+    """Return what the resource states for all its spans; spans of one scope come in a row, so one is remembered."""
+    global _scope_memo
+    held, facts = _scope_memo
+    if held is scope:
+        return facts
+    facts = {}
+    resource = scope.resource
+    for key in SERVICE_KEYS:
+        service = text(resource.get(key))
+        if service and not service.startswith("unknown_service"):
+            facts["service"] = service
+            break
+    for fact, keys in RESOURCE_PRECEDENCE.items():
+        for key in keys:
+            found = text(resource.get(key))
+            if found:
+                facts[fact] = found
+                break
+    _scope_memo = (scope, facts)
+    return facts
+
+
+def _read_collected(row: SpanRow, values: list[object], collected: list[int], source: SourceSpan) -> None:
+    attributes = source.attributes
+    tags: list[object] = []
+    metadata_keys: list[str] = []
+    metadata_prefixes: list[str] = []
+    for code in collected:
+        fact = code >> 8
+        key = KEY_OF[code]
+        if fact == Fact.USAGE:
+            _add_usage(values, key, attributes[key])
+        elif fact == Fact.COST:
+            if row.cost_nano is None:
+                _set_cost(row, langfuse.read_cost(attributes[key]))
+        elif fact == Fact.TTFT:
+            if row.ttft_us is None:
+                row.ttft_us = _read_ttft(key, attributes[key], source.start_ns)
+        elif fact == Fact.ENTITY_NAME:
+            _set_entity(row, key, attributes[key])
+        elif fact == Fact.TAGS:
+            tags.append(attributes[key])
+        elif fact == Fact.METADATA:
+            prefix = family(code)
+            if prefix is None:
+                metadata_keys.append(key)
+            else:
+                metadata_prefixes.append(prefix)
+    if tags:
+        row.tags = read_tags(tags)
+    if metadata_keys or metadata_prefixes:
+        row.metadata = read_metadata(attributes, metadata_keys, tuple(metadata_prefixes))
+        if "metadata" in metadata_keys:
+            _set_from_metadata(row, mapping(attributes["metadata"]))
+    if collected[-1] >= first_code(Fact.SCORES):
+        row.scores = _read_scores(attributes)
+
+
+def _read_scores(attributes: Mapping[str, object]) -> list[Score]:
+    scores = openinference.read_scores(attributes)
+    evaluation = genai.read_evaluation(attributes)
+    return [*scores, evaluation] if evaluation else scores
+
+
+def _set_from_metadata(row: SpanRow, metadata: dict[str, object]) -> None:
+    """Take what LangChain's run metadata says about the run when no attribute says it."""
+    row.agent_id = row.agent_id or text(metadata.get("lc_agent_name"))
+    row.user_id = row.user_id or text(metadata.get("user_id"))
+    for key in ("session_id", "thread_id", "conversation_id"):
+        row.session_id = row.session_id or text(metadata.get(key))
+
+
+def _set_entity(row: SpanRow, key: str, value: object) -> None:
+    name = text(value)
+    if row.kind is SpanKind.AGENT and row.agent_id is None and not key.startswith(("langsmith.", "mlflow.")):
+        row.agent_id = name
+    elif row.kind is SpanKind.TOOL and row.tool_name is None and not key.startswith("graph."):
+        row.tool_name = name
+
+
+def _agent_of_name(source: SourceSpan) -> str | None:
+    """Return the agent's name where the dialect states it in the span's name only."""
+    name = google_adk.agent_from_name(source.name)
+    if name is None:
+        for prefix in ("invoke_agent ", "create_agent "):
+            if source.name.startswith(prefix):
+                name = source.name[len(prefix) :]
+    attributes = source.attributes
+    if name is None and ("langfuse.observation.type" in attributes or "mlflow.spanType" in attributes):
+        name = source.name
+    return text(name)
+
+
+def _add_usage(values: list[object], key: str, value: object) -> None:
+    stated = langfuse.read_usage_details(value) if key.startswith("langfuse.") else read_usage(value)
+    held = values[Fact.USAGE]
+    if isinstance(held, Usage):
+        held.fill(stated)
+    else:
+        values[Fact.USAGE] = stated
+
+
+def _set_usage(row: SpanRow, values: list[object], attributes: Mapping[str, object]) -> None:
+    tokens = values[Fact.TOKENS_INPUT : Fact.TOKENS_REASONING + 1]
+    stated = values[Fact.USAGE]
+    if stated is None and tokens == _NO_TOKENS:
+        return
+    usage = Usage(*tokens)  # type: ignore[arg-type]
+    if isinstance(stated, Usage):
+        usage.fill(stated)
+    if usage.input is None and usage.output is None and row.kind is SpanKind.EMBEDDING:
+        usage.input = usage.total
+    if "gcp.vertex.agent.event_id" in attributes or "gcp.vertex.agent.llm_response" in attributes:
+        google_adk.settle_usage(usage, attributes)
+    usage.settle()
+    row.tokens_input = _clamp(usage.input)
+    row.tokens_output = _clamp(usage.output)
+    row.tokens_total = _clamp(usage.total)
+    row.tokens_cached = _clamp(usage.cached)
+    row.tokens_cache_write = _clamp(usage.cache_write)
+    row.tokens_reasoning = _clamp(usage.reasoning)
+
+
+_NO_TOKENS: list[object] = [None] * 6
+
+
+def _clamp(count: int | None) -> int | None:
+    return count if count is None or count <= INT4_MAX else INT4_MAX
+
+
+def _set_cost(row: SpanRow, usd: float | None) -> None:
+    if usd is not None and usd >= 0:
+        row.cost_nano = min(round(usd * NANO_PER_USD), INT8_MAX)
+        row.cost_source = CostSource.REPORTED
+
+
+def _read_ttft(key: str, value: object, start_ns: int) -> int | None:
+    """Return microseconds; most keys count seconds, some milliseconds, Langfuse sends the moment."""
+    if key.startswith("langfuse."):
+        moment = langfuse.read_first_token(value, start_ns)
+        return None if moment is None else min(moment, INT8_MAX)
+    count = number(value)
+    if count is None or count < 0:
+        return None
+    # Strands writes whole milliseconds under a key that the conventions define in seconds.
+    milliseconds = key in ("agentobs.ttft_ms", "ai.response.msToFirstChunk") or (
+        key == "gen_ai.server.time_to_first_token" and isinstance(value, int)
+    )
+    return min(round(count * (1000 if milliseconds else 1_000_000)), INT8_MAX)
+
+
+def _set_error(row: SpanRow, values: list[object], source: SourceSpan, level: object) -> None:
+    row.error_type, row.error_message = describe_error(
+        _str(values[Fact.ERROR_TYPE]), values[Fact.ERROR_MESSAGE], source.status_message, source.events
+    )
+    timeout = level is Status.TIMEOUT or is_timeout(row.error_type)
+    row.status = Status.TIMEOUT if timeout else Status.ERROR
+
+
+def _set_previews(row: SpanRow, attributes: Mapping[str, object], hits: list[int], source: SourceSpan) -> None:
+    at = bisect_left(hits, _INPUT)
+    last = 0
+    for code in hits[at:]:
+        if code == last:
+            continue
+        last = code
+        if code < _OUTPUT:
+            if row.input_preview is None:
+                row.input_preview = _preview(code, attributes, "user")
+        elif row.output_preview is None:
+            row.output_preview = _preview(code, attributes, "assistant")
+    open_side = row.input_preview is None or row.output_preview is None
+    if open_side and genai_events.carries_content(source.events):
+        content = genai_events.read_events(source.events)
+        row.input_preview = row.input_preview or conversation_preview(list(content.messages), "user")
+        row.output_preview = row.output_preview or conversation_preview(list(content.output), "assistant")
+
+
+def _preview(code: int, attributes: Mapping[str, object], role: str) -> str | None:
+    prefix = family(code)
+    if prefix is None:
+        return preview(attributes[KEY_OF[code]], role)
+    if prefix.startswith("llm."):
+        return openinference.indexed_preview(attributes, prefix, role)
+    return traceloop.indexed_preview(attributes, prefix, role)
