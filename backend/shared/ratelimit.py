@@ -1,5 +1,6 @@
 """Token buckets in Redis, taken in one atomic script, with a local fallback while Redis is away."""
 
+import hashlib
 import math
 import time
 from collections import OrderedDict
@@ -40,6 +41,8 @@ if allowed == 1 then
 end
 return {allowed, tostring(wait), tightest, tostring(math.max(0, left))}
 """
+# Redis names scripts by their SHA-1.
+_TAKE_SHA = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,6 @@ class RateLimiter:
 
     def __init__(self, batcher: RedisBatcher) -> None:
         self._batcher = batcher
-        self._sha: str | None = None
         self._local = _LocalBuckets()
 
     async def take(self, buckets: Sequence[Bucket]) -> Decision:
@@ -109,10 +111,8 @@ class RateLimiter:
         return decision
 
     async def _evaluate(self, keys: list[str], numbers: list[float]) -> list[bytes]:
-        if self._sha is None:
-            self._sha = (await self._batcher.submit("SCRIPT LOAD", _TAKE)).decode()
         try:
-            answer: list[bytes] = await self._batcher.submit("EVALSHA", self._sha, len(keys), *keys, *numbers)
+            answer: list[bytes] = await self._batcher.submit("EVALSHA", _TAKE_SHA, len(keys), *keys, *numbers)
         except NoScriptError:
             answer = await self._batcher.submit("EVAL", _TAKE, len(keys), *keys, *numbers)
         return answer

@@ -1,0 +1,70 @@
+"""The batcher: one pipeline for concurrent commands, each answer to its own caller."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from shared.redis import RedisBatcher, connect
+
+
+@pytest.fixture
+async def client(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect(redis_url)
+    yield client
+    await client.aclose()
+
+
+async def test_every_caller_gets_its_own_answer(client: Redis) -> None:
+    batcher = RedisBatcher(client, limit=16)
+    answers = await asyncio.gather(*(batcher.submit("ECHO", str(number)) for number in range(200)))
+    assert answers == [str(number).encode() for number in range(200)]
+
+
+async def test_an_error_reaches_only_the_command_that_caused_it(client: Redis) -> None:
+    batcher = RedisBatcher(client)
+    answers = await asyncio.gather(
+        batcher.submit("SET", "text", "x"),
+        batcher.submit("INCR", "text"),
+        batcher.submit("GET", "text"),
+        return_exceptions=True,
+    )
+    assert isinstance(answers[1], ResponseError)
+    assert answers[2] == b"x"
+
+
+async def test_a_cancelled_caller_disturbs_nobody(client: Redis) -> None:
+    batcher = RedisBatcher(client)
+    futures = [asyncio.ensure_future(batcher.submit("ECHO", str(number))) for number in range(10)]
+    futures[3].cancel()
+    answers = await asyncio.gather(*futures, return_exceptions=True)
+    assert isinstance(answers[3], asyncio.CancelledError)
+    assert answers[9] == b"9"
+
+
+async def test_a_read_is_never_older_than_its_submission(client: Redis) -> None:
+    batcher = RedisBatcher(client)
+    await client.set("epoch", "0")
+    other = connect_again = connect(_url(client))
+    for number in range(1, 60):
+        waiting = [asyncio.ensure_future(batcher.read("GET", "epoch")) for _ in range(5)]
+        await asyncio.sleep(0)
+        await other.set("epoch", str(number))
+        assert await batcher.read("GET", "epoch") == str(number).encode()
+        await asyncio.gather(*waiting)
+    await connect_again.aclose()
+
+
+async def test_a_server_that_is_gone_fails_every_caller() -> None:
+    gone = connect("redis://127.0.0.1:1")
+    batcher = RedisBatcher(gone)
+    answers = await asyncio.gather(*(batcher.submit("PING") for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(answer, (RedisError, OSError)) for answer in answers)
+    await gone.aclose()
+
+
+def _url(client: Redis) -> str:
+    arguments = client.connection_pool.connection_kwargs
+    return f"unix://:{arguments['password']}@{arguments['path']}?db=0"
