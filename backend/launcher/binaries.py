@@ -20,8 +20,8 @@ def _package_folder(package: str) -> Path:
 
 
 def enterable_by_others(path: Path) -> bool:
-    """Return whether an unrelated account can reach ``path`` through all of its parents."""
-    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+    """Return whether an unrelated account can reach ``path`` through all of its parents that exist."""
+    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents if parent.exists())
 
 
 def _executable_by_others(program: Path) -> bool:

@@ -53,8 +53,9 @@ class Deployment:
         self.data_dir = self.settings.data_dir
         self.run_dir = self.data_dir / "run"
         self.logs = self.settings.logs
-        if any(mark in f"{self.data_dir}{self.logs}" for mark in (" ;", " #", "\n")):
-            raise LauncherError("the data and log folders must not contain ' ;', ' #' or a line break")
+        # What supervisord's configuration cannot express.
+        if any(mark in f"{self.data_dir}{self.logs}{PROJECT}" for mark in ("%", " ;", " #", "\n")):
+            raise LauncherError("the paths of project, data and logs must not contain '%', ' ;', ' #' or a line break")
 
     @classmethod
     def current(cls) -> "Deployment":

@@ -14,6 +14,7 @@ from launcher.binaries import enterable_by_others, postgres_binaries
 from launcher.errors import LauncherError
 from launcher.servers import (
     process_of,
+    reap,
     secret_file,
     socket_path_fits,
     spawn,
@@ -191,6 +192,7 @@ class EmbeddedPostgres:
         Raises:
             LauncherError: It is running already or did not become ready within ``timeout`` seconds.
         """
+        reap(self.process)
         self.prepare()
         process = spawn(self.command(parent=os.getpid()), self.log)
         self.process = process

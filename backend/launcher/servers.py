@@ -15,6 +15,8 @@ from launcher.errors import LauncherError
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, the terminating zero included.
 LONGEST_SOCKET_PATH = 100
 LOG_LINES_SHOWN = 20
+# A killed process takes a moment to end.
+_DYING_SECONDS = 5.0
 
 
 def socket_path_fits(path: Path) -> bool:
@@ -80,6 +82,20 @@ def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool]
         if time.monotonic() > deadline:
             raise LauncherError(f"the server was not ready after {timeout:g} s:\n{last_lines(log)}")
         time.sleep(0.02)
+
+
+def reap(process: subprocess.Popen[bytes] | None) -> None:
+    """Collect a server that was killed from outside, before another takes its place.
+
+    Raises:
+        LauncherError: It is alive.
+    """
+    if process is None:
+        return
+    try:
+        process.wait(_DYING_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise LauncherError(f"the server is already running (pid {process.pid})") from None
 
 
 def terminate(process: subprocess.Popen[bytes], first: signal.Signals, timeout: float) -> None:

@@ -23,8 +23,10 @@ _ROTATED_BYTES = "10MB"
 _ROTATED_FILES = 5
 # supervisord raises its own limit to this, which its children inherit.
 _OPEN_FILES = 8192
-# A crashed program is started again with a growing pause for some hours, so that a full disk or a foreign process on
-# its port costs no more than the time they last.
+# Longer than a service takes to fail over its settings, so that failing again and again is slowed down.
+_STARTED_AFTER_SECONDS = 5
+# A program that fails is started again with a growing pause for more than an hour, so that a full disk or a foreign
+# process on its port costs little more than the time they last.
 _START_RETRIES = 100
 # Somebody who looks whether the lock is held holds it for an instant.
 _LOCK_WAIT_SECONDS = 2.0
@@ -85,7 +87,7 @@ class Supervisor:
                 "priority": position * 10,
                 "autostart": str(program.is_store).lower(),
                 "autorestart": "true",
-                "startsecs": 1,
+                "startsecs": _STARTED_AFTER_SECONDS,
                 "startretries": _START_RETRIES,
                 "stopsignal": program.stop_signal,
                 "stopwaitsecs": program.stop_seconds,

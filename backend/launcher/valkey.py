@@ -10,7 +10,7 @@ from urllib.parse import quote
 from launcher import exec as wrapper
 from launcher.binaries import valkey_binary
 from launcher.errors import LauncherError
-from launcher.servers import socket_path_fits, spawn, terminate, wait_until_ready, write_private
+from launcher.servers import reap, socket_path_fits, spawn, terminate, wait_until_ready, write_private
 
 STOP_SIGNAL = signal.SIGTERM
 LOCK_WAIT_SECONDS = 30.0
@@ -126,6 +126,7 @@ class EmbeddedValkey:
         Raises:
             LauncherError: It did not become ready within ``timeout`` seconds.
         """
+        reap(self.process)
         self.prepare()
         self.process = spawn(self.command(parent=os.getpid()), self.log)
         try:
