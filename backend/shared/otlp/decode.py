@@ -1,6 +1,6 @@
 """From OTLP requests to the spans and log records inside, with nothing left out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from shared.otlp.descriptors import CutRequest
 from shared.otlp.source import SourceEvent, SourceLink, SourceLog, SourceScope, SourceSpan
+from shared.otlp.transcode import transcode_logs, transcode_traces
 from shared.otlp.wire import (
     CACHED_BYTES,
     MALFORMED,
@@ -31,7 +32,7 @@ class OtlpDecodeError(ValueError):
     """A request that is not OTLP."""
 
 
-def decode_traces(body: bytes) -> Iterator[SourceSpan]:
+def decode_traces(body: bytes, *, json: bool = False) -> Iterator[SourceSpan]:
     """Yield every span of an ExportTraceServiceRequest, which TracesData is equal to on the wire.
 
     A span whose ids are not valid is yielded with what was sent as trace id and 0 as span id; ``check_span`` finds
@@ -39,25 +40,34 @@ def decode_traces(body: bytes) -> Iterator[SourceSpan]:
 
     Args:
         body: The request, not compressed.
+        json: Whether the request is OTLP/JSON; ``raw`` is the Protobuf encoding all the same.
 
     Raises:
         OtlpDecodeError: The request cannot be read.
     """
-    for raw, scope in _cut(body):
+    for raw, scope in _cut(_transcoded(body, transcode_traces) if json else body):
         yield decode_span(raw, scope)
 
 
-def decode_logs(body: bytes) -> Iterator[SourceLog]:
+def decode_logs(body: bytes, *, json: bool = False) -> Iterator[SourceLog]:
     """Yield every log record of an ExportLogsServiceRequest, which LogsData is equal to on the wire.
 
     Args:
         body: The request, not compressed.
+        json: Whether the request is OTLP/JSON; ``raw`` is the Protobuf encoding all the same.
 
     Raises:
         OtlpDecodeError: The request cannot be read.
     """
-    for raw, scope in _cut(body):
+    for raw, scope in _cut(_transcoded(body, transcode_logs) if json else body):
         yield decode_log(raw, scope)
+
+
+def _transcoded(body: bytes, transcode: Callable[[bytes], bytes]) -> bytes:
+    try:
+        return transcode(body)
+    except ValueError as error:
+        raise OtlpDecodeError(f"The body is not OTLP/JSON: {error}.") from error
 
 
 def _cut(body: bytes) -> Iterator[tuple[bytes, SourceScope]]:
