@@ -9,6 +9,7 @@ from db.maintenance import ensure_partitions
 from db.migrate.files import MIGRATIONS, Engine, MigrationError, read_sequence
 from db.migrate.runner import apply, detect_engine, exclusive
 from shared.database import Connection
+from shared.pricing.seed import seed_prices
 
 __all__ = ["Engine", "MigrationError", "migrate", "migrate_metadata", "migrate_traces"]
 
@@ -40,10 +41,11 @@ async def migrate(timescale_url: str, postgres_url: str, report: Report = _silen
 
 
 async def migrate_traces(connection: Connection, report: Report = _silent) -> None:
-    """Bring a traces database to the newest schema and prepare it for the rows of today and tomorrow."""
+    """Bring a traces database to the newest schema, with current prices and partitions of today and tomorrow."""
     async with exclusive(connection):
         engine = await detect_engine(connection)
         done = await apply(connection, read_sequence(MIGRATIONS / "traces"), engine)
+        await seed_prices(connection)
     today = datetime.now(UTC).date()
     await ensure_partitions(connection, (today, today + timedelta(days=1)))
     report(f"traces ({engine}): {', '.join(done) or 'up to date'}")

@@ -21,6 +21,12 @@ create table if not exists schema_migrations (
 )
 """
 _SELECT_HISTORY = "select version, name, checksum from schema_migrations order by version"
+# CREATE EXTENSION ends the session where the library is not preloaded, which a parameter of its loader tells.
+_TIMESCALE_AVAILABLE = """
+select exists (select from pg_available_extensions where name = 'timescaledb')
+   and (current_setting('timescaledb.disable_load', true) is not null
+        or current_setting('timescaledb.allow_install_without_preload', true) = 'on')
+"""
 _INSERT_HISTORY = "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)"
 
 
@@ -95,12 +101,7 @@ async def detect_engine(connection: Connection) -> Engine:
     kind = await connection.fetchval("select relkind from pg_class where oid = to_regclass('spans')")
     if kind is not None:
         return Engine.PLAIN if kind == b"p" else Engine.TIMESCALE
-    # CREATE EXTENSION ends the session when the library was not preloaded, so ask for a parameter of its loader first.
-    available = await connection.fetchval(
-        "select current_setting('timescaledb.disable_load', true) is not null"
-        " and exists (select from pg_available_extensions where name = 'timescaledb')"
-    )
-    if not available:
+    if not await connection.fetchval(_TIMESCALE_AVAILABLE):
         return Engine.PLAIN
     transaction = connection.transaction()
     await transaction.start()

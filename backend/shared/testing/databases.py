@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +19,10 @@ import psutil
 import pytest
 import redis
 
-from db.migrate import migrate
+from db.migrate import migrate, migrate_traces
 from launcher.postgres import EmbeddedPostgres
 from launcher.valkey import EmbeddedValkey
+from shared.database import Connection
 
 TRACES_TEMPLATE = "traces_template"
 METADATA_TEMPLATE = "metadata_template"
@@ -43,7 +44,7 @@ _FOLDER_PREFIX = "agentobs-test-"
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     """Yield a running PostgreSQL server that holds the migrated databases which tests clone."""
-    with _server_folder() as folder:
+    with server_folder() as folder:
         server = EmbeddedPostgres(folder, _free_port(), _FAST_AND_UNSAFE)
         server.start()
         try:
@@ -93,8 +94,8 @@ def redis_url(valkey_server: EmbeddedValkey) -> str:
 
 
 @pytest.fixture(scope="session")
-def timescale_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the URL of an empty database with TimescaleDB, which the whole session shares.
+def timescale_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a migrated traces database on TimescaleDB, which the whole session shares.
 
     It is one WebAssembly backend behind a socket: connections take turns transaction by transaction, and a test that
     waits for one connection inside a transaction of another never ends.
@@ -114,23 +115,38 @@ def timescale_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = process.stdout.readline().decode().strip()
         if not port.isdigit():
             pytest.fail(f"the TimescaleDB server did not start: {log.read_text()[-2000:]}")
-        yield f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres?sslmode=disable"
+        url = f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres?sslmode=disable"
+        _run(_on(url, migrate_traces))
+        yield url
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def timescale_url(timescale_server: str) -> str:
+    """Return the URL of a traces database on TimescaleDB that holds prices and no other rows."""
+    _run(_on(timescale_server, _empty))
+    return timescale_server
+
+
+@pytest.fixture(params=["traces_url", pytest.param("timescale_url", marks=pytest.mark.timescale)])
+def each_traces_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a traces database, for a test that runs on plain PostgreSQL and then on TimescaleDB."""
+    return str(request.getfixturevalue(request.param))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Send all tests on TimescaleDB to one xdist worker, so that its server starts once."""
     for item in items:
-        if "timescale_url" in getattr(item, "fixturenames", ()):
+        if "timescale_server" in getattr(item, "fixturenames", ()) or item.get_closest_marker("timescale"):
             item.add_marker(pytest.mark.timescale)
             item.add_marker(pytest.mark.xdist_group("timescale"))
 
 
 @contextmanager
-def _server_folder() -> Iterator[Path]:
+def server_folder() -> Iterator[Path]:
     """Yield a folder, in memory where there is room: cloning a database on a slow disk takes ten times as long."""
     parent = Path(tempfile.gettempdir())
     if _MEMORY_FOLDER.is_dir() and os.access(_MEMORY_FOLDER, os.W_OK):
@@ -148,17 +164,29 @@ def _clone(server: EmbeddedPostgres, template: str, owner: str | None = None) ->
     parts = urlsplit(server.dsn(owner or template))
     # Copying files costs a third of the default, which writes each page to the log as well.
     options = f"template {template} owner {owner or template} strategy file_copy"
-    _run(_as_superuser(server, f"create database {name} {options}"))
+    _execute(server, f"create database {name} {options}")
     yield urlunsplit(parts._replace(path=f"/{name}"))
-    _run(_as_superuser(server, f"drop database {name} with (force)"))
+    _execute(server, f"drop database {name} with (force)")
 
 
-async def _as_superuser(server: EmbeddedPostgres, statement: str) -> None:
-    connection = await asyncpg.connect(server.dsn(superuser=True))
+async def _on(url: str, work: Callable[[Connection], Awaitable[object]]) -> None:
+    connection = await asyncpg.connect(url)
     try:
-        await connection.execute(statement)
+        await work(connection)
     finally:
         await connection.close()
+
+
+async def _empty(connection: Connection) -> None:
+    tables = await connection.fetchval(
+        "select string_agg(format('%I', tablename), ', ') from pg_tables"
+        " where schemaname = 'public' and tablename not in ('schema_migrations', 'price_versions')"
+    )
+    await connection.execute(f"truncate {tables}")
+
+
+def _execute(server: EmbeddedPostgres, statement: str) -> None:
+    _run(_on(server.dsn(superuser=True), lambda connection: connection.execute(statement)))
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,8 @@ create table trace_heads (
   revision int8 not null default 1,
   primary key (workspace_id, trace_id)
 );
-create index trace_heads_last_start on trace_heads using brin (last_start);
+-- A B-tree, not BRIN: block ranges never forget the oldest time they held, so that expiry would come to scan the table.
+create index trace_heads_last_start on trace_heads (workspace_id, last_start);
 
 create table spans (
   workspace_id int4 not null,
@@ -159,6 +160,7 @@ create table ingest_stats (
   folded boolean not null default false
 );
 create index ingest_stats_bucket on ingest_stats (workspace_id, bucket);
+create index ingest_stats_open on ingest_stats (bucket) where not folded;
 
 create table client_reports (
   workspace_id int4 not null,
@@ -171,6 +173,7 @@ create table client_reports (
   dropped jsonb not null,
   primary key (workspace_id, receipt_id)
 );
+create index client_reports_time on client_reports (workspace_id, reported_at);
 
 create table dead_letters (
   dead_letter_id uuid primary key,
@@ -224,6 +227,7 @@ create table scores (
   primary key (workspace_id, score_id)
 );
 create index scores_trace on scores (workspace_id, trace_id);
+create index scores_time on scores (workspace_id, created_at);
 
 create table feedback (
   workspace_id int4 not null,
@@ -236,6 +240,7 @@ create table feedback (
   primary key (workspace_id, feedback_id)
 );
 create index feedback_trace on feedback (workspace_id, trace_id);
+create index feedback_time on feedback (workspace_id, created_at);
 
 create table outcomes (
   workspace_id int4 not null,
@@ -249,6 +254,7 @@ create table outcomes (
   primary key (workspace_id, outcome_id)
 );
 create index outcomes_trace on outcomes (workspace_id, trace_id) where trace_id is not null;
+create index outcomes_time on outcomes (workspace_id, created_at);
 create index outcomes_session on outcomes (workspace_id, session_id) where session_id is not null;
 
 create table outbox (
@@ -258,7 +264,9 @@ create table outbox (
   created_at timestamptz not null default now(),
   trace_ids uuid[] not null,
   revisions int8[] not null
-);
+)
+-- Rows live for seconds, so the table stays small only if it is vacuumed by count and not by share.
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 create table evaluations (
   workspace_id int4 not null,
@@ -273,6 +281,7 @@ create table evaluations (
   primary key (workspace_id, evaluation_id)
 );
 create index evaluations_trace on evaluations (workspace_id, trace_id);
+create index evaluations_time on evaluations (workspace_id, created_at);
 
 create table guardrail_violations (
   workspace_id int4 not null,
@@ -287,3 +296,36 @@ create table guardrail_violations (
   primary key (workspace_id, violation_id)
 );
 create index guardrail_violations_time on guardrail_violations (workspace_id, detected_at desc);
+
+/*timescale:
+select create_hypertable('spans', by_range('start_time', interval '1 day'), create_default_indexes => false);
+select create_hypertable('span_logs', by_range('log_time', interval '1 day'), create_default_indexes => false);
+select create_hypertable('span_payloads', by_range('start_time', interval '1 day'), create_default_indexes => false);
+select create_hypertable('traces', by_range('start_time', interval '1 day'), create_default_indexes => false);
+select create_hypertable('ingest_receipts', by_range('received_at', interval '1 day'), create_default_indexes => false);
+
+-- Segments by workspace, since every query names one; a segment a trace would hold seven rows where a thousand compress
+-- well. Old spans are read by trace and old traces by time, hence the orders, whose bounds are kept a batch.
+alter table spans set (
+  timescaledb.enable_columnstore, timescaledb.segmentby = 'workspace_id',
+  timescaledb.orderby = 'trace_id, span_id, start_time'
+);
+alter table span_logs set (
+  timescaledb.enable_columnstore, timescaledb.segmentby = 'workspace_id',
+  timescaledb.orderby = 'trace_id, digest, log_time'
+);
+alter table traces set (
+  timescaledb.enable_columnstore, timescaledb.segmentby = 'workspace_id',
+  timescaledb.orderby = 'start_time desc, trace_id'
+);
+-- Not span_payloads: its bodies are compressed already, and one would be read by unpacking a thousand.
+call add_columnstore_policy('spans', after => interval '7 days');
+call add_columnstore_policy('span_logs', after => interval '7 days');
+call add_columnstore_policy('traces', after => interval '7 days');
+
+select add_retention_policy('spans', drop_after => interval '90 days');
+select add_retention_policy('span_logs', drop_after => interval '90 days');
+select add_retention_policy('span_payloads', drop_after => interval '90 days');
+select add_retention_policy('traces', drop_after => interval '90 days');
+select add_retention_policy('ingest_receipts', drop_after => interval '7 days');
+*/
