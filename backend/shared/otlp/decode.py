@@ -154,6 +154,11 @@ def _decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
     attributes: dict[str, object] = {}
     events: list[SourceEvent] | tuple[()] = ()
     links: list[SourceLink] | tuple[()] = ()
+    if raw[:2] == b"\x0a\x10" and raw[18:20] == b"\x12\x08":
+        # How every encoder begins a span; anything else is left to the loop.
+        trace_id = raw[2:18]
+        span_id = int.from_bytes(raw[20:28], "big", signed=True)
+        position = 28
     while position < size:
         tag = raw[position]
         if tag == 0x4A:

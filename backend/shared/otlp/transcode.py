@@ -15,6 +15,11 @@ from shared.otlp.json_text import clean_text, read_json
 from shared.otlp.wire import DEPTH_MARKER, MAX_DEPTH, write_double, write_field, write_fixed64, write_varint
 
 Json = dict[str, Any]
+Names = tuple[str, str, str]
+
+# Names of the three levels of a request.
+TRACES: Names = ("resourceSpans", "scopeSpans", "spans")
+LOGS: Names = ("resourceLogs", "scopeLogs", "logRecords")
 
 _MAX_FIXED64 = (1 << 64) - 1
 _KINDS = {"UNSPECIFIED": 0, "INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
@@ -32,29 +37,24 @@ def transcode_traces(body: bytes) -> bytes:
     Raises:
         ValueError: The body is not JSON, or not such a request.
     """
-    return _transcode(body, *TRACES, _write_span)
+    return _transcode(body, TRACES, _write_span)
 
 
 def transcode_logs(body: bytes) -> bytes:
     """Return an ExportLogsServiceRequest in Protobuf for one in JSON; see ``transcode_traces``."""
-    return _transcode(body, *LOGS, _write_log)
+    return _transcode(body, LOGS, _write_log)
 
 
-# Names of the three levels of a request.
-TRACES = ("resourceSpans", "scopeSpans", "spans")
-LOGS = ("resourceLogs", "scopeLogs", "logRecords")
-
-
-def read_request(body: bytes, resources: str) -> list[Json]:
-    """Return the list at the top of a request.
+def read_request(body: bytes) -> Json:
+    """Return the object in a body.
 
     Raises:
-        ValueError: The body is not JSON, or not such a request.
+        ValueError: The body is not JSON, or not an object.
     """
     document = read_json(body)
     if not isinstance(document, dict):
         raise ValueError("not an object")
-    return read_list(document, resources)
+    return document
 
 
 def read_list(message: Json, name: str) -> list[Json]:
@@ -127,9 +127,10 @@ def _read_enum(value: Any, names: dict[str, int]) -> int:
     return number if 0 <= number <= 0xFF else 0
 
 
-def _transcode(body: bytes, resources: str, scopes: str, items: str, write_item: Callable[[Json], bytes]) -> bytes:
+def _transcode(body: bytes, names: Names, write_item: Callable[[Json], bytes]) -> bytes:
+    resources, scopes, items = names
     out = []
-    for resource in read_request(body, resources):
+    for resource in read_list(read_request(body), resources):
         parts = [_write_message(b"\x0a", get(resource, "resource"), _write_resource)]
         for scope in read_list(resource, scopes):
             content = [_write_message(b"\x0a", get(scope, "scope"), _write_scope)]

@@ -139,11 +139,9 @@ def decode_pair(data: bytes, position: int, stop: int) -> tuple[str, object]:
     Raises:
         WireError: The message is malformed; reading beyond the data raises IndexError or struct.error.
     """
-    size = stop - position
-    is_small = size <= CACHED_BYTES
-    if size > 3 and data[position] == 0x0A and (length := data[position + 1]) < 0x80:
+    if data[position] == 0x0A and (length := data[position + 1]) < 0x80:
         at = position + 2 + length
-        if at + 1 < stop and data[at] == 0x12:
+        if data[at] == 0x12:
             key = data[position + 2 : at]
             name = _keys.get(key)
             if name is None:
@@ -151,11 +149,18 @@ def decode_pair(data: bytes, position: int, stop: int) -> tuple[str, object]:
             length = data[at + 1]
             at += 2
             if length >= 0x80:
-                length, at = read_varint(data, at - 1)
+                byte = data[at]
+                if byte < 0x80:
+                    length += (byte - 1) << 7
+                    at += 1
+                else:
+                    length, at = read_varint(data, at - 1)
             if at + length == stop:
                 value = decode_value(data, at, stop)
+                if stop - position > CACHED_BYTES:
+                    return name, value
                 pair = (name, value)
-                if is_small and not isinstance(value, (list, dict)):
+                if not isinstance(value, (list, dict)):
                     _remember_pair(data[position:stop], pair)
                 return pair
     return _decode_unusual_pair(data, position, stop, 0, [MAX_NESTED_VALUES])
