@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from pydantic import SecretStr
+
 from launcher import exec as wrapper
 from launcher.config import PROJECT, LauncherSettings
 from launcher.environment import merged_environment
@@ -64,11 +66,15 @@ class Deployment:
 
     @cached_property
     def postgres(self) -> EmbeddedPostgres | None:
-        """The embedded PostgreSQL, absent when both databases are elsewhere."""
+        """The embedded PostgreSQL, absent when both databases are elsewhere.
+
+        Raises:
+            LauncherError: It has no password.
+        """
         if self.settings.timescale_url and self.settings.postgres_url:
             return None
-        password = self.settings.database_password.get_secret_value()
-        return EmbeddedPostgres(self.data_dir / "postgres", self.port(*POSTGRES_PORT), password=password or None)
+        password = _password("DATABASE_PASSWORD", self.settings.database_password)
+        return EmbeddedPostgres(self.data_dir / "postgres", self.port(*POSTGRES_PORT), password=password)
 
     @cached_property
     def valkey(self) -> EmbeddedValkey | None:
@@ -79,9 +85,7 @@ class Deployment:
         """
         if self.settings.redis_url:
             return None
-        password = self.settings.redis_password.get_secret_value()
-        if not password:
-            raise LauncherError("REDIS_PASSWORD is not set: run ./setup.sh")
+        password = _password("REDIS_PASSWORD", self.settings.redis_password)
         return EmbeddedValkey(
             self.data_dir / "valkey",
             self.port(*REDIS_PORT),
@@ -208,3 +212,9 @@ class Deployment:
             return Instance(**json.loads((self.run_dir / "instance.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+
+
+def _password(name: str, value: SecretStr) -> str:
+    if not value.get_secret_value():
+        raise LauncherError(f"{name} is not set: run ./setup.sh")
+    return value.get_secret_value()

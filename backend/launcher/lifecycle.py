@@ -29,6 +29,8 @@ from shared.settings import ServiceSettings
 STORE_START_SECONDS = 600.0
 # How long the ports of processes that were just killed may stay in use.
 PORT_WAIT_SECONDS = 5.0
+# How long a supervisor that was told to end may take before it counts as stuck.
+ENDING_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _CRASHES_TOLERATED = 2
 _HTTP_TIMEOUT_SECONDS = 5.0
@@ -80,7 +82,7 @@ def start(deployment: Deployment, *, attached: bool = False) -> None:
     deployment.create_folders()
     supervisor = Supervisor(deployment)
     with _only_command(deployment):
-        if (pid := supervisor.pid()) is not None:
+        if (pid := _answering_pid(supervisor)) is not None:
             _refuse_foreign(deployment, pid)
             report("supervisord", "running", f"pid {pid}")
             for name, facts in (supervisor.processes() or {}).items():
@@ -278,6 +280,16 @@ def _signal_and_wait(pid: int, lock: Path, first: signal.Signals, timeout: float
             if wrapper.lock_holder(lock) is None:
                 return
             time.sleep(_POLL_SECONDS)
+
+
+def _answering_pid(supervisor: Supervisor) -> int | None:
+    """Return the supervisor's process id once it answers, or nothing; one that is ending is waited for."""
+    deadline = time.monotonic() + ENDING_SECONDS
+    while (pid := supervisor.pid()) is not None and supervisor.processes() is None:
+        if time.monotonic() > deadline:
+            raise LauncherError(f"supervisord (process {pid}) does not answer; ./stop.sh ends it")
+        time.sleep(_POLL_SECONDS)
+    return pid
 
 
 def _refuse_foreign(deployment: Deployment, pid: int) -> None:

@@ -172,7 +172,8 @@ class EmbeddedPostgres:
                 raise LauncherError(f"PostgreSQL is already running in {self.root} (pid {pid})")
             time.sleep(0.02)
         # What is left of a dead server would keep a new one from starting while its process id is in use again.
-        (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
+        for stale in (self.data_dir / "postmaster.pid", *self.socket_dir.glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
 
     def running_pid(self) -> int | None:
         """Return the process id of the server that runs in this folder, whoever started it."""

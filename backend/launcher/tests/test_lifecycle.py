@@ -9,6 +9,7 @@ import pytest
 from launcher import exec as wrapper
 from launcher import lifecycle
 from launcher.deployment import METADATA_DATABASE, TRACES_DATABASE, Deployment
+from launcher.environment import GENERATED_SECRETS
 from launcher.errors import LauncherError
 from launcher.programs import Service
 from launcher.status import read_status
@@ -29,7 +30,7 @@ def deploy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
             **os.environ,
             "AGENTOBS_DATA_DIR": str(folder / name),
             **{name: str(free_port()) for name in ("QUERY_PORT", "POSTGRES_PORT", "REDIS_PORT")},
-            **dict.fromkeys(("JWT_SECRET", "API_KEY_SALT", "INTERNAL_TOKEN_SECRET", "REDIS_PASSWORD"), SECRET),
+            **dict.fromkeys(GENERATED_SECRETS, SECRET),
             **settings,
         }
         made.append(Deployment(environment))

@@ -91,15 +91,22 @@ def test_second_server_in_the_same_folder_is_refused(folder: Path) -> None:
         server.stop()
 
 
-def test_stale_postmaster_file_of_a_zombie_is_cleared(folder: Path) -> None:
-    server = EmbeddedPostgres(folder, free_port())
+def leave_lock_files(server: EmbeddedPostgres, pid: int) -> None:
+    """Leave behind what a killed server leaves, as if its process id had been ``pid``."""
+    files = (server.data_dir / "postmaster.pid", server.socket_dir / f".s.PGSQL.{server.port}.lock")
     server.start()
-    stale = (server.data_dir / "postmaster.pid").read_text().splitlines()
+    texts = [file.read_text().splitlines() for file in files]
     server.stop()
+    for file, lines in zip(files, texts, strict=True):
+        file.write_text("\n".join([str(pid), *lines[1:]]) + "\n")
+
+
+def test_lock_files_of_a_zombie_are_cleared(folder: Path) -> None:
+    server = EmbeddedPostgres(folder, free_port())
     zombie = subprocess.Popen([sys.executable, "-c", ""])
     try:
         eventually(lambda: psutil.Process(zombie.pid).status() == psutil.STATUS_ZOMBIE)
-        (server.data_dir / "postmaster.pid").write_text("\n".join([str(zombie.pid), *stale[1:]]) + "\n")
+        leave_lock_files(server, zombie.pid)
         server.start()
         server.stop()
     finally:
@@ -107,15 +114,12 @@ def test_stale_postmaster_file_of_a_zombie_is_cleared(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("account", [None, pytest.param(UNPRIVILEGED_ACCOUNT, marks=as_root)])
-def test_stale_postmaster_file_of_a_process_id_in_use_again_is_cleared(folder: Path, account: str | None) -> None:
+def test_lock_files_with_a_process_id_in_use_again_are_cleared(folder: Path, account: str | None) -> None:
     server = EmbeddedPostgres(folder, free_port())
-    server.start()
-    stale = (server.data_dir / "postmaster.pid").read_text().splitlines()
-    server.stop()
     # PostgreSQL itself takes any living process of its own account for a postmaster.
     other = subprocess.Popen(["/bin/sleep", "60"], user=account)
     try:
-        (server.data_dir / "postmaster.pid").write_text("\n".join([str(other.pid), *stale[1:]]) + "\n")
+        leave_lock_files(server, other.pid)
         server.start()
         server.stop()
     finally:

@@ -6,14 +6,12 @@ import pytest
 from supervisor.options import ServerOptions
 
 from launcher.deployment import Deployment
+from launcher.environment import GENERATED_SECRETS
 from launcher.errors import LauncherError
 from launcher.supervision import Supervisor
 from launcher.tests.helpers import free_port
 
-SECRETS = {
-    name: f"{name.lower()}-0123456789-abcdefghijklmnop"
-    for name in ("JWT_SECRET", "API_KEY_SALT", "INTERNAL_TOKEN_SECRET", "DATABASE_PASSWORD", "REDIS_PASSWORD")
-}
+SECRETS = {name: f"{name.lower()}-0123456789-abcdefghijklmnop" for name in GENERATED_SECRETS}
 
 
 def deployment(folder: Path, **settings: str) -> Deployment:
