@@ -1,3 +1,3 @@
 """Fixtures of every test suite below this folder."""
 
-pytest_plugins = ["shared.testing.databases"]
+pytest_plugins = ["shared.testing.databases", "tests.harness.fixtures"]

@@ -1,43 +1,14 @@
-"""One platform for all scenarios of a module, and a workspace with its ledger for each scenario."""
+"""A workspace with its ledger for each scenario."""
 
-import asyncio
 import random
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from shared.testing.databases import server_folder
-from tests.faults.platform import SERVICES, Platform
-from tests.faults.traffic import Ledger, LedgerClient
-
-
-@pytest.fixture(scope="module")
-def running_platform() -> Iterator[Platform]:
-    """Yield a platform whose services are all ready."""
-    with server_folder() as folder:
-        platform = Platform(folder)
-        try:
-            asyncio.run(platform.set_up())
-            platform.start()
-            platform.bystander, _ = platform.register("bystander")
-            yield platform
-        finally:
-            platform.tear_down()
-
-
-@pytest.fixture
-def platform(running_platform: Platform) -> Platform:
-    """Return the platform with everything running that an earlier scenario left stopped."""
-    for store in (running_platform.postgres, running_platform.valkey, running_platform.cache):
-        if store.process is None or store.process.poll() is not None:
-            store.start()
-    stopped = [name for name in SERVICES if name not in running_platform.processes]
-    if stopped:
-        running_platform.start(*stopped)
-    return running_platform
+from tests.harness.platform import Platform
+from tests.harness.traffic import Ledger, LedgerClient
 
 
 @dataclass

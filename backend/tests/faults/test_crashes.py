@@ -4,9 +4,9 @@ import asyncio
 import signal
 
 from tests.faults.conftest import Scenario
-from tests.faults.platform import SERVICES
-from tests.faults.traffic import make_spans
-from tests.faults.verdict import check_verdict
+from tests.harness.platform import SERVICES
+from tests.harness.traffic import make_spans
+from tests.harness.verdict import check_verdict
 
 
 async def test_F01_workers_killed_at_random_under_load(scenario: Scenario) -> None:

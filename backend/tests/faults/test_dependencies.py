@@ -8,10 +8,10 @@ import httpx
 from redis import Redis
 
 from tests.faults.conftest import Scenario
-from tests.faults.platform import frozen, wait_until
-from tests.faults.proxy import Mode
-from tests.faults.traffic import make_spans
-from tests.faults.verdict import check_verdict, wait_until_drained
+from tests.harness.platform import frozen, wait_until
+from tests.harness.proxy import Mode
+from tests.harness.traffic import make_spans
+from tests.harness.verdict import check_verdict, wait_until_drained
 
 
 async def _dead_letters(scenario: Scenario) -> int:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.faults.conftest import Scenario
-from tests.faults.platform import wait_until
-from tests.faults.verdict import check_verdict
+from tests.harness.platform import wait_until
+from tests.harness.verdict import check_verdict
 
 
 @pytest.mark.parametrize("service", ["ingestion", "processing", "gateway", "query"])

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from shared.testing.databases import server_folder
-from tests.faults.platform import Platform
-from tests.faults.traffic import Ledger, LedgerClient, make_spans
-from tests.faults.verdict import check_verdict
+from tests.harness.platform import Platform
+from tests.harness.traffic import Ledger, LedgerClient, make_spans
+from tests.harness.verdict import check_verdict
 
 _DISK_MEGABYTES = 200
 

@@ -18,7 +18,7 @@ import psutil
 from db.migrate import migrate
 from launcher.postgres import EmbeddedPostgres
 from launcher.valkey import EmbeddedValkey
-from tests.faults.proxy import Proxy
+from tests.harness.proxy import Proxy
 
 BACKEND = Path(__file__).parents[2]
 SERVICES = ("query", "processing", "processing-2", "ingestion", "gateway")

@@ -7,8 +7,8 @@ import asyncpg
 import httpx
 from redis import Redis
 
-from tests.faults.platform import MAX_SERVICE_BYTES, Platform, wait_until
-from tests.faults.traffic import COST_PER_CALL_USD, TOKENS_PER_CALL, Ledger
+from tests.harness.platform import MAX_SERVICE_BYTES, Platform, wait_until
+from tests.harness.traffic import COST_PER_CALL_USD, TOKENS_PER_CALL, Ledger
 
 PENDING = "traces:pending"
 NANO = 10**9
