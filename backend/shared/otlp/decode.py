@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
 
-from google.protobuf.message import DecodeError
-
-from shared.otlp.descriptors import CutRequest
+from shared.otlp.envelope import OtlpDecodeError, read_groups
 from shared.otlp.source import SourceEvent, SourceLink, SourceLog, SourceScope, SourceSpan
 from shared.otlp.transcode import transcode_logs, transcode_traces
 from shared.otlp.wire import (
@@ -20,7 +17,7 @@ from shared.otlp.wire import (
     known_pair,
     read_fixed64,
     read_varint,
-    write_field,
+    readable_fields,
 )
 
 # Attributes and events of one span beyond these are counted as dropped; their bytes stay in the payload.
@@ -28,15 +25,11 @@ MAX_ATTRIBUTES = 10_000
 MAX_EVENTS = 10_000
 
 
-class OtlpDecodeError(ValueError):
-    """A request that is not OTLP."""
-
-
 def decode_traces(body: bytes, *, json: bool = False) -> Iterator[SourceSpan]:
     """Yield every span of an ExportTraceServiceRequest, which TracesData is equal to on the wire.
 
     A span whose ids are not valid is yielded with what was sent as trace id and 0 as span id; ``check_span`` finds
-    it. Attributes that are malformed are left out and counted in ``dropped_attributes_count``.
+    it. Attributes, events and links that are malformed are left out and counted in ``dropped_attributes_count``.
 
     Args:
         body: The request, not compressed.
@@ -71,30 +64,17 @@ def _transcoded(body: bytes, transcode: Callable[[bytes], bytes]) -> bytes:
 
 
 def _cut(body: bytes) -> Iterator[tuple[bytes, SourceScope]]:
-    try:
-        request = CutRequest.FromString(body)
-    except DecodeError as error:
-        raise OtlpDecodeError("The body is not an OTLP message.") from error
-    for resource in request.resources:
-        attributes, resource_raw = None, b""
-        for group in resource.scopes:
-            items = list(group.items)
-            if not items:
-                continue
-            if attributes is None:
-                attributes = _decode_resource(resource.resource)
-                resource_raw = _rest(resource, resource.resource)
-            scope = _decode_scope(group.scope, attributes)
-            scope.resource_raw = resource_raw
-            scope.scope_raw = _rest(group, group.scope)
-            for raw in items:
-                yield raw, scope
-
-
-def _rest(message: Any, content: bytes) -> bytes:
-    """Return the fields of a ResourceSpans or ScopeSpans message beside the repeated one."""
-    encoded = write_field(b"\x0a", content) if content else b""
-    return encoded + write_field(b"\x1a", message.schema_url) if message.schema_url else encoded
+    resource: bytes | None = None
+    attributes: dict[str, object] = {}
+    for group in read_groups(body):
+        # Groups of one resource share the object.
+        if group.resource is not resource:
+            resource, attributes = group.resource, _decode_resource(group.resource)
+        scope = _decode_scope(group.scope, attributes)
+        scope.resource_raw, scope.scope_raw = group.resource_raw, group.scope_raw
+        bounds = iter(group.bounds)
+        for start, stop in zip(bounds, bounds, strict=True):
+            yield body[start:stop], scope
 
 
 def _decode_resource(raw: bytes) -> dict[str, object]:
@@ -129,20 +109,15 @@ def _decode_scope(raw: bytes, resource: dict[str, object]) -> SourceScope:
 
 
 def decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
-    """Return the span in a Span message.
+    """Return the span in a Span message, as far as the message can be read.
 
-    Raises:
-        OtlpDecodeError: The message itself is cut off or malformed.
+    Of repeated ids and times the first counts, as it does for ``read_span_ids``.
     """
     try:
         return _decode_span(raw, scope)
     except MALFORMED:
-        # Written apart: looking for a bad attribute one by one would slow down every good span.
-        pass
-    try:
+        # Written apart: looking out for a bad attribute would slow down every good span.
         return _decode_damaged_span(raw, scope)
-    except MALFORMED as error:
-        raise OtlpDecodeError("A span is cut off or malformed.") from error
 
 
 def _decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
@@ -192,9 +167,9 @@ def _decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
                 length, position = read_varint(raw, position - 1)
             stop = position + length
             if tag == 0x0A:
-                trace_id = raw[position:stop]
+                trace_id = trace_id or raw[position:stop]
             elif tag == 0x12:
-                span_id = _span_id(raw[position:stop])
+                span_id = span_id or _span_id(raw[position:stop])
             elif tag == 0x22:
                 parent = _span_id(raw[position:stop]) or None
             elif tag == 0x2A:
@@ -210,9 +185,9 @@ def _decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
             position = stop
         elif wire_type == 1:
             if tag == 0x39:
-                start_ns = read_fixed64(raw, position)[0]
+                start_ns = start_ns or read_fixed64(raw, position)[0]
             elif tag == 0x41:
-                end_ns = read_fixed64(raw, position)[0]
+                end_ns = end_ns or read_fixed64(raw, position)[0]
             position += 8
         elif wire_type == 0:
             number, position = read_varint(raw, position)
@@ -252,24 +227,19 @@ def _decode_damaged_span(raw: bytes, scope: SourceScope) -> SourceSpan:
     attributes: dict[str, object] = {}
     events: list[SourceEvent] = []
     links: list[SourceLink] = []
-    span = SourceSpan(b"", 0, None, "", 0, None, 0, "", attributes, scope, events, links, raw=raw)
+    trace_id, span_id, start_ns, end_ns = read_span_ids(raw)
+    span = SourceSpan(
+        trace_id, span_id, None, "", start_ns, end_ns or None, 0, "", attributes, scope, events, links, raw=raw
+    )
     lost = 0
-    for tag, start, stop, number in fields(raw, 0, len(raw)):
+    for tag, start, stop, number in readable_fields(raw):
         try:
-            if tag == 0x0A:
-                span.trace_id = raw[start:stop]
-            elif tag == 0x12:
-                span.span_id = _span_id(raw[start:stop])
-            elif tag == 0x22:
+            if tag == 0x22:
                 span.parent_span_id = _span_id(raw[start:stop]) or None
             elif tag == 0x2A:
                 span.name = decode_text(raw[start:stop])
             elif tag == 0x30:
                 span.otel_kind = number & 0xFF
-            elif tag == 0x39:
-                span.start_ns = read_fixed64(raw, start)[0]
-            elif tag == 0x41:
-                span.end_ns = read_fixed64(raw, start)[0] or None
             elif tag == 0x4A:
                 span.attribute_count += 1
                 key, value = decode_pair(raw, start, stop)
@@ -287,6 +257,34 @@ def _decode_damaged_span(raw: bytes, scope: SourceScope) -> SourceSpan:
             lost += 1
     span.dropped_attributes_count += lost
     return span
+
+
+def read_span_ids(raw: bytes) -> tuple[bytes, int, int, int]:
+    """Return trace id, key, start and end of a Span message, as far as it can be read."""
+    trace_id, span_id, start_ns, end_ns = b"", 0, 0, 0
+    for tag, start, stop, _ in readable_fields(raw):
+        if tag == 0x0A:
+            trace_id = trace_id or raw[start:stop]
+        elif tag == 0x12:
+            span_id = span_id or _span_id(raw[start:stop])
+        elif tag == 0x39:
+            start_ns = start_ns or read_fixed64(raw, start)[0]
+        elif tag == 0x41:
+            end_ns = end_ns or read_fixed64(raw, start)[0]
+    return trace_id, span_id, start_ns, end_ns
+
+
+def read_log_ids(raw: bytes) -> tuple[bytes, int]:
+    """Return trace id and time of a LogRecord message, as far as it can be read."""
+    trace_id, time_ns, observed_ns = b"", 0, 0
+    for tag, start, stop, _ in readable_fields(raw):
+        if tag == 0x4A:
+            trace_id = raw[start:stop]
+        elif tag == 0x09:
+            time_ns = read_fixed64(raw, start)[0]
+        elif tag == 0x59:
+            observed_ns = read_fixed64(raw, start)[0]
+    return trace_id, time_ns or observed_ns
 
 
 def _span_id(raw: bytes) -> int:
@@ -336,38 +334,24 @@ def _append_link(links: list[SourceLink], raw: bytes, position: int, stop: int) 
 
 
 def decode_log(raw: bytes, scope: SourceScope) -> SourceLog:
-    """Return the log record in a LogRecord message, without those of its attributes that cannot be read.
-
-    Raises:
-        OtlpDecodeError: The message itself is cut off or malformed.
-    """
+    """Return the log record in a LogRecord message, as far as the message can be read."""
     attributes: dict[str, object] = {}
-    log = SourceLog(b"", None, 0, "", None, attributes, scope, raw=raw)
-    observed_ns = 0
-    try:
-        for tag, start, stop, number in fields(raw, 0, len(raw)):
-            if tag == 0x09:
-                log.time_ns = read_fixed64(raw, start)[0]
-            elif tag == 0x10:
-                log.severity_number = number & 0xFF
-            elif tag == 0x1A:
-                log.severity_text = decode_text(raw[start:stop])
-            elif tag == 0x2A:
-                with suppress(*MALFORMED):
-                    log.body = decode_value(raw, start, stop)
-            elif tag == 0x32 and len(attributes) < MAX_ATTRIBUTES:
-                with suppress(*MALFORMED):
-                    key, value = decode_pair(raw, start, stop)
-                    attributes[key] = value
-            elif tag == 0x4A:
-                log.trace_id = raw[start:stop]
-            elif tag == 0x52:
-                log.span_id = _span_id(raw[start:stop]) or None
-            elif tag == 0x59:
-                observed_ns = read_fixed64(raw, start)[0]
-            elif tag == 0x62:
-                log.event_name = decode_text(raw[start:stop])
-    except MALFORMED as error:
-        raise OtlpDecodeError("A log record is cut off or malformed.") from error
-    log.time_ns = log.time_ns or observed_ns
+    trace_id, time_ns = read_log_ids(raw)
+    log = SourceLog(trace_id, None, time_ns, "", None, attributes, scope, raw=raw)
+    for tag, start, stop, number in readable_fields(raw):
+        if tag == 0x10:
+            log.severity_number = number & 0xFF
+        elif tag == 0x1A:
+            log.severity_text = decode_text(raw[start:stop])
+        elif tag == 0x2A:
+            with suppress(*MALFORMED):
+                log.body = decode_value(raw, start, stop)
+        elif tag == 0x32 and len(attributes) < MAX_ATTRIBUTES:
+            with suppress(*MALFORMED):
+                key, value = decode_pair(raw, start, stop)
+                attributes[key] = value
+        elif tag == 0x52:
+            log.span_id = _span_id(raw[start:stop]) or None
+        elif tag == 0x62:
+            log.event_name = decode_text(raw[start:stop])
     return log

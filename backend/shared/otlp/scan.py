@@ -3,27 +3,21 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import Any
 
-from google.protobuf.message import DecodeError
-
 from shared.otlp.check import REASONS, check_log, check_span, window
-from shared.otlp.decode import OtlpDecodeError
-from shared.otlp.descriptors import LogIdsRequest, SpanIdsRequest
+from shared.otlp.decode import read_log_ids, read_span_ids
+from shared.otlp.envelope import MAX_ITEMS, OtlpDecodeError, TooManyItemsError, read_groups
 from shared.otlp.transcode import LOGS, TRACES, Names, get, read_id, read_list, read_request, read_time
-from shared.otlp.wire import MALFORMED, fields, read_varint
 
-MAX_ITEMS = 50_000
-# Below this size even a request of empty items takes little memory once parsed.
-_COUNTED_BYTES = 256 * 1024
 _ZERO_TRACE = bytes(16)
 _ZERO_SPAN = bytes(8)
+# Start and end time, each with its tag, follow each other in what every encoder writes.
+_read_times = Struct("<BQBQ").unpack_from
+_TIMES_SIZE = 18
 _LOGS_HINT = "This request holds log records; send them to /v1/logs."
 _TRACES_HINT = "This request holds spans; send them to /v1/traces."
-
-
-class TooManyItemsError(ValueError):
-    """The request has more items than one request may have."""
 
 
 class WrongSignalError(OtlpDecodeError):
@@ -62,176 +56,112 @@ def scan_traces(body: bytes, received_at_ns: int, retention_days: int, *, json: 
         WrongSignalError: The request holds log records.
         TooManyItemsError: The request has more than 50,000 spans.
     """
-    rejected: Counter[str] = Counter()
-    received = 0
-    earliest, latest = window(received_at_ns, retention_days)
-    for trace_id, span_id, start_ns, end_ns in _json_spans(body) if json else _spans(body):
-        received += 1
-        if (
-            earliest <= start_ns <= latest
-            and end_ns <= latest
-            and len(trace_id) == 16
-            and len(span_id) == 8
-            and trace_id != _ZERO_TRACE
-            and span_id != _ZERO_SPAN
-        ):
-            continue
-        key = int.from_bytes(span_id, "big", signed=True) if len(span_id) == 8 else 0
-        reason = check_span(trace_id, key, start_ns, end_ns or None, received_at_ns, retention_days)
-        if reason is not None:
-            rejected[reason] += 1
-    if received and rejected["invalid_trace_id"] == received and not json and _holds_logs(body):
-        raise WrongSignalError(_LOGS_HINT)
-    return ScanResult(received, dict(+rejected))
+    if not json:
+        return _scan_spans(body, received_at_ns, retention_days)
+    result = _Tally()
+    for span in _json_items(body, TRACES, LOGS, _LOGS_HINT):
+        span_id = int.from_bytes(read_id(get(span, "spanId"), 8), "big", signed=True)
+        start_ns, end_ns = read_time(get(span, "startTimeUnixNano")), read_time(get(span, "endTimeUnixNano"))
+        trace_id = read_id(get(span, "traceId"), 16)
+        result.add(check_span(trace_id, span_id, start_ns, end_ns or None, received_at_ns, retention_days))
+    return result.scan_result()
 
 
 def scan_logs(body: bytes, received_at_ns: int, retention_days: int, *, json: bool = False) -> ScanResult:
     """Return what ``decode_logs`` and ``check_log`` together will make of a request; see ``scan_traces``."""
-    rejected: Counter[str] = Counter()
-    received = 0
-    for trace_id, time_ns in _json_logs(body) if json else _logs(body):
-        received += 1
-        reason = check_log(trace_id, time_ns, received_at_ns, retention_days)
-        if reason is not None:
-            rejected[reason] += 1
-    if received and rejected["invalid_trace_id"] == received and not json and _holds_spans(body):
+    result = _Tally()
+    if json:
+        for log in _json_items(body, LOGS, TRACES, _TRACES_HINT):
+            time_ns = read_time(get(log, "timeUnixNano")) or read_time(get(log, "observedTimeUnixNano"))
+            trace_id = read_id(get(log, "traceId"), 16)
+            result.add(check_log(trace_id, time_ns, received_at_ns, retention_days))
+        return result.scan_result()
+    for raw in _items(body):
+        result.add(check_log(*read_log_ids(raw), received_at_ns, retention_days))
+    if result.is_foreign() and any(len(read_span_ids(raw)[0]) == 16 for raw in _items(body)):
         raise WrongSignalError(_TRACES_HINT)
-    return ScanResult(received, dict(+rejected))
+    return result.scan_result()
 
 
-def _spans(body: bytes) -> Iterator[tuple[bytes, bytes, int, int]]:
-    _check_count(body)
-    try:
-        request = SpanIdsRequest.FromString(body)
-    except DecodeError as error:
-        raise OtlpDecodeError("The body is not an OTLP message.") from error
-    left = MAX_ITEMS
-    for resource in request.resources:
-        for scope in resource.scopes:
-            items = scope.items
-            left -= len(items)
-            if left < 0:
-                raise _too_many()
-            for item in items:
-                yield item.trace_id, item.span_id, item.start_ns, item.end_ns
+class _Tally:
+    def __init__(self) -> None:
+        self.received = 0
+        self.rejected: Counter[str] = Counter()
+
+    def add(self, reason: str | None) -> None:
+        self.received += 1
+        if reason is not None:
+            self.rejected[reason] += 1
+
+    def is_foreign(self) -> bool:
+        """Return whether nothing in the request has a trace id where this signal has it."""
+        return 0 < self.received == self.rejected["invalid_trace_id"]
+
+    def scan_result(self) -> ScanResult:
+        return ScanResult(self.received, dict(+self.rejected))
 
 
-def _logs(body: bytes) -> Iterator[tuple[bytes, int]]:
-    _check_count(body)
-    try:
-        request = LogIdsRequest.FromString(body)
-    except DecodeError as error:
-        raise OtlpDecodeError("The body is not an OTLP message.") from error
-    left = MAX_ITEMS
-    for resource in request.resources:
-        for scope in resource.scopes:
-            items = scope.items
-            left -= len(items)
-            if left < 0:
-                raise _too_many()
-            for item in items:
-                yield item.trace_id, item.time_ns or item.observed_ns
+def _scan_spans(body: bytes, received_at_ns: int, retention_days: int) -> ScanResult:
+    earliest, latest = window(received_at_ns, retention_days)
+    result = _Tally()
+    good = 0
+    for group in read_groups(body, MAX_ITEMS):
+        bounds = iter(group.bounds)
+        for position, stop in zip(bounds, bounds, strict=True):
+            at = position + 28
+            # The order in which every encoder writes; whatever differs is read field by field.
+            if (
+                stop - at >= _TIMES_SIZE
+                and body[position : position + 2] == b"\x0a\x10"
+                and body[position + 18 : position + 20] == b"\x12\x08"
+            ):
+                if body[at] == 0x22 and body[at + 1] == 8:
+                    at += 10
+                if body[at] == 0x2A and (length := body[at + 1]) < 0x80:
+                    at += 2 + length
+                if stop - at >= _TIMES_SIZE + 2:
+                    if body[at] == 0x30 and body[at + 1] < 0x80:
+                        at += 2
+                    start_tag, start_ns, end_tag, end_ns = _read_times(body, at)
+                    if (
+                        start_tag == 0x39
+                        and end_tag == 0x41
+                        and earliest <= start_ns <= latest
+                        and 0 < end_ns <= latest
+                        and body[position + 2 : position + 18] != _ZERO_TRACE
+                        and body[position + 20 : position + 28] != _ZERO_SPAN
+                    ):
+                        good += 1
+                        continue
+            trace_id, span_id, start_ns, end_ns = read_span_ids(body[position:stop])
+            result.add(check_span(trace_id, span_id, start_ns, end_ns or None, received_at_ns, retention_days))
+    result.received += good
+    if result.is_foreign() and any(read_log_ids(raw)[1] for raw in _items(body)):
+        raise WrongSignalError(_LOGS_HINT)
+    return result.scan_result()
 
 
-def _too_many() -> TooManyItemsError:
-    return TooManyItemsError(f"One request may hold {MAX_ITEMS} items.")
+def _items(body: bytes) -> Iterator[bytes]:
+    for group in read_groups(body, MAX_ITEMS):
+        bounds = iter(group.bounds)
+        for start, stop in zip(bounds, bounds, strict=True):
+            yield body[start:stop]
 
 
-def _check_count(body: bytes) -> None:
-    """Count before parsing, since millions of empty items would take many times the memory of the request."""
-    if len(body) <= _COUNTED_BYTES:
-        return
-    left = 3 * MAX_ITEMS
-    try:
-        for resource_tag, start, stop, _ in fields(body, 0, len(body)):
-            left -= 1
-            if resource_tag == 0x0A and left >= 0:
-                left = _count_scopes(body, start, stop, left)
-            if left < 0:
-                raise _too_many()
-    except MALFORMED as error:
-        raise OtlpDecodeError("The body is not an OTLP message.") from error
-
-
-def _count_scopes(body: bytes, position: int, stop: int, left: int) -> int:
-    for tag, start, end, _ in fields(body, position, stop):
-        left -= 1
-        if tag == 0x12 and left >= 0:
-            left = _count_items(body, start, end, left)
-        if left < 0:
-            return left
-    return left
-
-
-def _count_items(body: bytes, position: int, stop: int, left: int) -> int:
-    while position < stop and left >= 0:
-        if body[position] != 0x12:
-            _, _, position, _ = next(fields(body, position, stop))
-            continue
-        position += 1
-        length = body[position]
-        position += 1
-        if length >= 0x80:
-            byte = body[position]
-            if byte < 0x80:
-                length += (byte - 1) << 7
-                position += 1
-            else:
-                length, position = read_varint(body, position - 1)
-        position += length
-        left -= 1
-    return left
-
-
-def _holds_logs(body: bytes) -> bool:
-    return any(item.time_ns or item.observed_ns for item in _parse_as(LogIdsRequest, body))
-
-
-def _holds_spans(body: bytes) -> bool:
-    return any(len(item.trace_id) == 16 for item in _parse_as(SpanIdsRequest, body))
-
-
-def _parse_as(request_class: Any, body: bytes) -> Iterator[Any]:
-    try:
-        request = request_class.FromString(body)
-    except DecodeError:
-        return
-    for resource in request.resources:
-        for scope in resource.scopes:
-            yield from scope.items
-
-
-def _json_spans(body: bytes) -> Iterator[tuple[bytes, bytes, int, int]]:
-    for span in _json_items(body, TRACES, LOGS, _LOGS_HINT):
-        yield (
-            read_id(get(span, "traceId"), 16),
-            read_id(get(span, "spanId"), 8),
-            read_time(get(span, "startTimeUnixNano")),
-            read_time(get(span, "endTimeUnixNano")),
-        )
-
-
-def _json_logs(body: bytes) -> Iterator[tuple[bytes, int]]:
-    for log in _json_items(body, LOGS, TRACES, _TRACES_HINT):
-        time_ns = read_time(get(log, "timeUnixNano")) or read_time(get(log, "observedTimeUnixNano"))
-        yield read_id(get(log, "traceId"), 16), time_ns
-
-
-def _json_items(body: bytes, names: Names, other: Names, hint: str) -> Iterator[dict[str, Any]]:
+def _json_items(body: bytes, names: Names, other: Names, hint: str) -> list[dict[str, Any]]:
     resources, scopes, items = names
-    left = MAX_ITEMS
     try:
         document = read_request(body)
-        if get(document, resources) is None and get(document, other[0]) is not None:
-            raise WrongSignalError(hint)
-        for resource in read_list(document, resources):
-            for scope in read_list(resource, scopes):
-                found = read_list(scope, items)
-                left -= len(found)
-                if left < 0:
-                    raise _too_many()
-                yield from found
-    except (OtlpDecodeError, TooManyItemsError):
-        raise
+        found = [
+            item
+            for resource in read_list(document, resources)
+            for scope in read_list(resource, scopes)
+            for item in read_list(scope, items)
+        ]
     except ValueError as error:
         raise OtlpDecodeError(f"The body is not OTLP/JSON: {error}.") from error
+    if get(document, resources) is None and get(document, other[0]) is not None:
+        raise WrongSignalError(hint)
+    if len(found) > MAX_ITEMS:
+        raise TooManyItemsError(f"One request may hold {MAX_ITEMS} items.")
+    return found

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from shared.ids import is_hex
 from shared.otlp.json_text import clean_text, read_json
 from shared.otlp.wire import DEPTH_MARKER, MAX_DEPTH, write_double, write_field, write_fixed64, write_varint
 
@@ -92,8 +91,13 @@ def read_id(value: Any, size: int) -> bytes:
     """Return an id given in hexadecimal or base64, empty when it is neither or has another size in bytes."""
     if not isinstance(value, str):
         return b""
-    if is_hex(value, size * 2):
-        return bytes.fromhex(value)
+    if len(value) == size * 2:
+        try:
+            decoded = bytes.fromhex(value)
+        except ValueError:
+            return b""
+        # Spaces are skipped in hexadecimal, which leaves too few bytes.
+        return decoded if len(decoded) == size else b""
     bare = value.rstrip("=")
     if len(bare) != -(-size * 4 // 3):
         return b""

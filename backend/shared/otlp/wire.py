@@ -112,6 +112,14 @@ def fields(data: bytes, position: int, stop: int) -> Iterator[tuple[int, int, in
         yield tag, start, position, number
 
 
+def readable_fields(message: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the fields of a message like ``fields`` up to where it becomes malformed."""
+    try:
+        yield from fields(message, 0, len(message))
+    except MALFORMED:
+        return
+
+
 def _skip_group(data: bytes, position: int, stop: int) -> int:
     depth = 1
     while depth:
