@@ -57,6 +57,8 @@ class PendingRequest:
 
     ``received`` counts the items the client sent, ``rejected`` those refused at the door by reason. ``size`` is the
     length of the request's body in the entry's data, ``digest`` the BLAKE2b-16 of that body in hexadecimal.
+    A replayed dead letter names itself in ``replay_of``; ``first_index`` is then the place of its first item in the
+    request it came from.
     """
 
     receipt_id: str
@@ -72,6 +74,8 @@ class PendingRequest:
     digest: str | None = None
     rejected: dict[str, int] = field(default_factory=dict)
     attempts: int = 0
+    replay_of: str | None = None
+    first_index: int = 0
 
 
 def encode_header(requests: Sequence[PendingRequest]) -> bytes:
