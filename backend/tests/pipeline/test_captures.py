@@ -1,0 +1,208 @@
+"""Requests of real frameworks go in through the gateway and come back as correct traces."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.harness.platform import Platform
+from tests.harness.verdict import wait_until_drained
+from tests.pipeline.captures import Captured, capture_sets, oracle, synthetic_requests
+
+SETS = capture_sets()
+SYNTHETIC = synthetic_requests()
+ORACLE = oracle()
+# A stream whose provider sent no usage and no final message leaves its model call without output.
+_SPANS = "select count(*) from spans where workspace_id = $1"
+_STATE = """
+select md5(coalesce((select string_agg(s::text, '|' order by trace_id, span_id)
+         from spans s where workspace_id = $1), ''))
+    || md5(coalesce((select string_agg((t.trace_id, t.start_time, t.name, t.status, t.span_count, t.tokens_input,
+         t.tokens_output, t.cost_nano, t.models, t.input_preview, t.output_preview)::text, '|' order by trace_id)
+         from traces t where workspace_id = $1), ''))
+    || (select count(*) from span_payloads where workspace_id = $1)::text
+    || (select count(*) from span_logs where workspace_id = $1)::text
+"""
+
+
+class Workspace:
+    """A fresh workspace and its key."""
+
+    def __init__(self, platform: Platform, client: httpx.Client, token: str, name: str) -> None:
+        self.platform = platform
+        headers = {"Authorization": f"Bearer {token}"}
+        created = client.post("/api/v1/workspaces", json={"name": name}, headers=headers)
+        assert created.status_code == 201, created.text
+        self.id = created.json()["data"]["id"]
+        switched = client.post("/api/v1/auth/switch", json={"workspace_id": self.id}, headers=headers)
+        assert switched.status_code == 200, switched.text
+        headers = {"Authorization": f"Bearer {switched.json()['access_token']}"}
+        key = client.post("/api/v1/api-keys", json={"name": "replay", "scopes": ["ingest", "read"]}, headers=headers)
+        assert key.status_code == 201, key.text
+        self.client = httpx.Client(
+            base_url=platform.url("gateway"), headers={"Authorization": f"Bearer {key.json()['key']}"}, timeout=60
+        )
+
+    def send(self, request: Captured) -> httpx.Response:
+        return self.client.post(request.path, content=request.body, headers=request.headers)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = self.client.get(path, params=parameters)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def traces(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get("/api/v1/traces", range="24h", limit=1000)
+        return found
+
+    def spans(self) -> Iterator[dict[str, Any]]:
+        for trace in self.traces():
+            yield from self.get(f"/api/v1/traces/{trace['trace_id']}")["spans"]
+
+    async def ask(self, statement: str) -> Any:
+        metadata = await asyncpg.connect(self.platform.postgres.dsn("metadata"))
+        number = await metadata.fetchval("select number from workspaces where workspace_id = $1", self.id)
+        await metadata.close()
+        connection = await asyncpg.connect(self.platform.postgres.dsn("traces"))
+        try:
+            return await connection.fetchval(statement, number)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="module")
+def owner(running_platform: Platform) -> Iterator[tuple[httpx.Client, str]]:
+    with httpx.Client(base_url=running_platform.url("gateway"), timeout=30) as client:
+        answer = client.post(
+            "/api/v1/auth/register",
+            json={
+                "email": "replay@example.com",
+                "password": "plain-but-long-enough",
+                "full_name": "Replay",
+                "workspace_name": "Replay",
+            },
+        )
+        assert answer.status_code == 201, answer.text
+        yield client, answer.json()["access_token"]
+
+
+@pytest.fixture
+def workspace(
+    running_platform: Platform, owner: tuple[httpx.Client, str], request: pytest.FixtureRequest
+) -> Iterator[Workspace]:
+    workspace = Workspace(running_platform, *owner, re.sub(r"\W+", " ", request.node.name)[:60])
+    yield workspace
+    workspace.client.close()
+
+
+@pytest.mark.parametrize("name", sorted(SETS))
+async def test_capture_comes_back_as_correct_traces(workspace: Workspace, name: str) -> None:
+    expected_spans, expected_tokens = ORACLE[name]
+    _send_all(workspace, SETS[name])
+    assert await workspace.ask(_SPANS) == expected_spans
+    state = await workspace.ask(_STATE)
+    for _ in range(2):
+        _send_all(workspace, SETS[name])
+    assert await workspace.ask(_STATE) == state, "sending again changed something"
+    traces = workspace.traces()
+    assert sum(trace["tokens_input"] or 0 for trace in traces) == expected_tokens
+    assert sum(trace["span_count"] for trace in traces) == expected_spans
+    for span in workspace.spans():
+        if span["kind"] == "llm":
+            _check_model_call(workspace.get(f"/api/v1/traces/{span['trace_id']}/spans/{span['span_id']}"))
+
+
+def _send_all(workspace: Workspace, requests: list[Captured]) -> None:
+    for request in requests:
+        answer = workspace.send(request)
+        assert answer.status_code == 200, f"{request.name}: {answer.text}"
+    wait_until_drained(workspace.platform)
+
+
+def _check_model_call(span: dict[str, Any]) -> None:
+    assert span["model"] or span["model_requested"], span["attributes"]
+    assert span["model_provider"], span["attributes"]
+    if not span["messages"]:
+        return
+    for message in span["messages"]:
+        assert message["role"] in ("system", "developer", "user", "assistant", "tool"), message
+        assert message.get("content") or message.get("tool_calls"), message
+    if span["status"] == "success":
+        assert span["output_messages"], span["attributes"]
+        for message in span["output_messages"]:
+            assert message.get("content") or message.get("tool_calls"), message
+
+
+def test_logs_are_joined_to_their_spans(workspace: Workspace) -> None:
+    _send_all(workspace, SETS["otel_openai_v2_events"])
+    calls = [span for span in workspace.spans() if span["kind"] == "llm"]
+    contents = [workspace.get(f"/api/v1/traces/{span['trace_id']}/spans/{span['span_id']}") for span in calls]
+    assert any(content["messages"] and content["output_messages"] and content["logs"] for content in contents)
+
+
+_STATUS = {
+    "gzip_bomb_200mb": {400, 413},
+    "gzip_corrupt": {400},
+    "invalid_utf8": {200, 400},
+    "json_truncated": {400},
+    "proto_garbage": {400},
+    "proto_truncated": {400},
+    "proto_ct_application_protobuf": {200},
+}
+_STORED = {
+    "dup_in_request": 1,
+    "dup_resend": 1,
+    "empty_proto": 0,
+    "empty_scope_spans": 0,
+    "ids_missing_ids": 1,
+    "ids_zero_ids": 1,
+    "json_ct_charset": 1,
+    "json_hex_ids": 1,
+    "json_instrumentation_library_spans": 0,
+    "json_ints_as_numbers": 1,
+    "json_unknown_fields": 1,
+    "many_spans_20k_gzip": 20_000,
+    "multi_resource_scope_links": 3,
+    "nul_byte_in_string": 1,
+    "proto_deflate": 1,
+    "proto_ok": 1,
+    "semconv_1_27_content_events": 1,
+}
+
+
+@pytest.mark.parametrize("name", sorted(SYNTHETIC))
+async def test_synthetic_request_is_answered_as_expected(workspace: Workspace, name: str) -> None:
+    request = SYNTHETIC[name]
+    for _ in range(2 if name == "dup_resend" else 1):
+        answer = workspace.send(request)
+    assert answer.status_code in _STATUS.get(name, {200}), f"{request.expect}: {answer.status_code} {answer.text}"
+    assert answer.headers["content-type"].split(";")[0] in (
+        request.headers["content-type"].split(";")[0],
+        "application/x-protobuf",
+    )
+    wait_until_drained(workspace.platform)
+    if name in _STORED:
+        assert await workspace.ask(_SPANS) == _STORED[name], request.expect
+    if name.startswith("ids_"):
+        assert b"\x08\x01" in answer.content, "partial_success names one rejected span"
+    spans = list(workspace.spans()) if name != "many_spans_20k_gzip" else []
+    for span in spans:
+        assert span["duration_ms"] is None or span["duration_ms"] >= 0
+
+
+async def test_content_in_span_events_is_read(workspace: Workspace) -> None:
+    workspace.send(SYNTHETIC["semconv_1_27_content_events"])
+    wait_until_drained(workspace.platform)
+    [span] = list(workspace.spans())
+    content = workspace.get(f"/api/v1/traces/{span['trace_id']}/spans/{span['span_id']}")
+    assert content["messages"]
+    assert content["output_messages"]
+
+
+async def test_evaluation_event_becomes_a_score(workspace: Workspace) -> None:
+    workspace.send(SYNTHETIC["logs_evaluation_event"])
+    wait_until_drained(workspace.platform)
+    assert await workspace.ask("select count(*) from scores where workspace_id = $1") == 1
