@@ -18,7 +18,10 @@ _MAX_CACHED = 8192
 _MAX_MODEL_LENGTH = 256
 _MAX_NAMES_LENGTH = 640
 _ANY_PROVIDER = "*"
-_AS_SENT = frozenset({CostSource.UNPRICED, CostSource.REPORTED})
+# Members of an enumeration are slow to look up and to hash, and every span passes here.
+_UNPRICED = CostSource.UNPRICED
+_REPORTED = CostSource.REPORTED
+_OVERRIDE = CostSource.OVERRIDE
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEGINNING = -(1 << 63)
 _ENDLESS = (1 << 63) - 1
@@ -129,17 +132,17 @@ class PriceBook:
         None. A price worked out earlier counts for nothing, so that spans can be priced again.
         """
         row.price_id = None
-        reported = row.cost_nano is not None and row.cost_source in _AS_SENT
+        reported = row.cost_nano is not None and (row.cost_source is _UNPRICED or row.cost_source is _REPORTED)
         if reported:
-            row.cost_source = CostSource.REPORTED
+            row.cost_source = _REPORTED
         else:
             row.cost_nano = None
-            row.cost_source = CostSource.UNPRICED
+            row.cost_source = _UNPRICED
         tokens_input, tokens_output = row.tokens_input, row.tokens_output
         if tokens_input is None and tokens_output is None:
             return
         resolved = self.resolve(row.model_provider, row.model, row.start_ns, workspace_number, row.model_requested)
-        if resolved is None or (reported and resolved.source is not CostSource.OVERRIDE):
+        if resolved is None or (reported and resolved.source is not _OVERRIDE):
             return
         tariff = resolved.price.tariff_at(row.start_ns)
         if not (

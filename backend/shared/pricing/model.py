@@ -12,7 +12,8 @@ DAILY = "daily"
 
 _DAY_NS = 86_400_000_000_000
 _MAX_DECIMALS = 24
-_MAX_PRICE = Decimal(1_000_000_000)
+# Five times the largest token count at this price still fits 64 bits of nano-dollars.
+_MAX_PRICE = Decimal(100_000)
 
 
 @dataclass(slots=True)
