@@ -23,7 +23,8 @@ _LAG_SAMPLE = 200
 _LOCK_TIMEOUT = "5s"
 _PARTITION_LOCK_KEY = 0x70617274
 
-EVENT_TABLES = ("spans", "span_logs", "span_payloads", "traces")
+# Each with the column that it is partitioned by.
+EVENT_TABLES = {"spans": "start_time", "span_logs": "log_time", "span_payloads": "start_time", "traces": "start_time"}
 PARTITIONED_TABLES = (*EVENT_TABLES, "ingest_receipts")
 # Rows of a workspace that expire by a time of their own.
 _DATED_TABLES = {
@@ -118,8 +119,8 @@ async def drop_expired(
     """Remove what is older than its workspace keeps it.
 
     Days that no workspace keeps go at once: by dropping partitions, or through the retention policy on TimescaleDB.
-    From the days that only some workspaces keep, the rows of the others are deleted. Both address partitions and never
-    their parent, whose statement triggers would take the loss for a change of what was recorded.
+    From the days that only some workspaces keep, the rows of the others are deleted. On plain PostgreSQL both address
+    partitions and never their parent, whose statement triggers would take the loss for a change of what was recorded.
 
     What cannot be locked within five seconds is left to the next run, which also completes a run that was killed.
 
@@ -134,7 +135,7 @@ async def drop_expired(
     workspaces: defaultdict[int, list[int]] = defaultdict(list)
     for workspace, days in (known | dict(by_workspace)).items():
         workspaces[days].append(workspace)
-    longest = max(retention_days, *workspaces)
+    longest = max([retention_days, *workspaces])
     partitioned = await connection.fetchval(_IS_PARTITIONED)
     await connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'")
     try:
@@ -145,7 +146,7 @@ async def drop_expired(
             await _drop_partitions(connection, "ingest_receipts", _first_kept(now, RECEIPT_DAYS))
         else:
             delete = _delete_from_chunks
-            await connection.execute(_ALIGN_POLICIES, EVENT_TABLES, timedelta(days=longest))
+            await connection.execute(_ALIGN_POLICIES, list(EVENT_TABLES), timedelta(days=longest))
         for days, numbers in workspaces.items():
             first_kept = _first_kept(now, days)
             if days < longest:
@@ -213,22 +214,21 @@ async def _delete_from_partitions(connection: Connection, workspaces: list[int],
 
 
 _SELECT_CHUNKS_OVER = """
-select format('%I.%I', chunk_schema, chunk_name) as chunk
-from timescaledb_information.chunks
+select range_start, range_end from timescaledb_information.chunks
 where hypertable_name = $1 and range_end <= $2
 order by range_end
 """
-# Compressed rows cannot be counted off in batches, but go by whole segments, each of one workspace.
-_DELETE_FROM_CHUNK = "delete from {chunk} where workspace_id = any ($1)"
+# Only through the hypertable does a deletion reach compressed rows; whole segments go without being unpacked.
+_DELETE_FROM_CHUNK = "delete from {table} where workspace_id = any ($1) and {column} >= $2 and {column} < $3"
 
 
 async def _delete_from_chunks(connection: Connection, workspaces: list[int], first_kept: datetime) -> None:
-    for table in EVENT_TABLES:
-        for row in await connection.fetch(_SELECT_CHUNKS_OVER, table, first_kept):
+    for table, column in EVENT_TABLES.items():
+        for start, end in await connection.fetch(_SELECT_CHUNKS_OVER, table, first_kept):
             async with connection.transaction():
                 await connection.execute(f"set local statement_timeout = '{_CHUNK_SECONDS}s'")
-                statement = _DELETE_FROM_CHUNK.format(chunk=row["chunk"])
-                await connection.execute(statement, workspaces, timeout=_CHUNK_SECONDS)
+                statement = _DELETE_FROM_CHUNK.format(table=table, column=column)
+                await connection.execute(statement, workspaces, start, end, timeout=_CHUNK_SECONDS)
 
 
 # A head that a writer holds is about to become younger.
