@@ -26,7 +26,6 @@ _WORDS: dict[str, SpanKind] = {
     for word in words.split()
 }
 _VERCEL_OUTER_AGENTS = frozenset({"ai.generateText", "ai.streamText", "ai.generateObject", "ai.streamObject"})
-_ADK_NAMES = {"invocation": SpanKind.CHAIN, "call_llm": SpanKind.LLM}
 
 
 def read_kind(value: object) -> SpanKind | None:
@@ -42,6 +41,11 @@ def read_kind(value: object) -> SpanKind | None:
     return _WORDS.get(word.lower()) if isinstance(word, str) else None
 
 
+def read_entity_kind(value: object) -> SpanKind | None:
+    """Return the kind of ``traceloop.span.kind``; ``task`` is so general that the operation's name goes before it."""
+    return None if value == "task" else read_kind(value)
+
+
 def _vercel_kind(operation: str) -> SpanKind | None:
     last = operation.rsplit(".", 1)[-1]
     if last in ("doGenerate", "doStream"):
@@ -53,21 +57,3 @@ def _vercel_kind(operation: str) -> SpanKind | None:
     if operation == "ai.toolCall":
         return SpanKind.TOOL
     return SpanKind.AGENT if operation in _VERCEL_OUTER_AGENTS else SpanKind.CHAIN
-
-
-def kind_from_name(name: str, scope: str) -> SpanKind | None:
-    """Return the kind that Google ADK 1.x and Logfire's bridge state in the span's name only."""
-    if scope == "gcp.vertex.agent":
-        if name.startswith("agent_run"):
-            return SpanKind.AGENT
-        return SpanKind.TOOL if name.startswith("execute_tool") else _ADK_NAMES.get(name)
-    if scope.startswith("logfire.openai"):
-        if name.startswith(("Agent run", "Handoff")):
-            return SpanKind.AGENT if name.startswith("Agent") else SpanKind.TOOL
-        if name.startswith("Function:"):
-            return SpanKind.TOOL
-        if name.startswith("Guardrail"):
-            return SpanKind.GUARDRAIL
-        if name.startswith(("OpenAI agents", "Trace:")):
-            return SpanKind.CHAIN
-    return None

@@ -54,9 +54,7 @@ def _tag_items(value: object) -> list[str]:
     return []
 
 
-def read_metadata(
-    attributes: Mapping[str, object], keys: Iterable[str], prefixes: tuple[str, ...]
-) -> dict[str, str]:
+def read_metadata(attributes: Mapping[str, object], keys: Iterable[str], prefixes: tuple[str, ...]) -> dict[str, str]:
     """Return at most 20 short entries of what the sender attached.
 
     Args:

@@ -70,13 +70,19 @@ def read_messages(value: object, role: str) -> list[Message]:
     if isinstance(parsed, dict):
         if not messages:
             messages = _plain(parsed, role)
-        system = system_text(next((parsed[key] for key in _SYSTEM_KEYS if parsed.get(key)), None))
-        if system is None:
-            config = parsed.get("config")
-            system = system_text(config.get("system_instruction")) if isinstance(config, dict) else None
-        if system and messages and all(message["role"] != "system" for message in messages):
-            messages.insert(0, {"role": "system", "content": system})
+        if role == "user":
+            _put_system_first(messages, parsed)
     return messages
+
+
+def _put_system_first(messages: list[Message], request: dict[str, object]) -> None:
+    """Add the instructions that a request states beside its messages; responses only echo them."""
+    system = system_text(next((request[key] for key in _SYSTEM_KEYS if request.get(key)), None))
+    if system is None:
+        config = request.get("config")
+        system = system_text(config.get("system_instruction")) if isinstance(config, dict) else None
+    if system and messages and all(message["role"] != "system" for message in messages):
+        messages.insert(0, {"role": "system", "content": system})
 
 
 def _plain(parsed: dict[str, object], role: str) -> list[Message]:

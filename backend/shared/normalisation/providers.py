@@ -114,7 +114,8 @@ def canonical_provider(sent: str | None, model: str | None) -> str | None:
 
     Args:
         sent: The provider as sent, any case and spelling, or None.
-        model: The model as answered or requested, used when ``sent`` is missing or names a framework.
+        model: The model as answered or requested, used when ``sent`` is missing or names a framework. Without a model
+            a framework's name says nothing.
     """
     name = None
     if sent:
@@ -123,6 +124,8 @@ def canonical_provider(sent: str | None, model: str | None) -> str | None:
         name = _ALIASES.get(name, name)
         if name and name not in _FRAMEWORKS:
             return name
+    if not model:
+        return None
     return implied_provider(model) or name or None
 
 

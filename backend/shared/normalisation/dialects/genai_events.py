@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.normalisation.dialects.genai import read_evaluation
+from shared.normalisation.dialects.microsoft import finish_reason
 from shared.normalisation.messages import has_substance, read_message, read_messages, system_text
 from shared.normalisation.model import Score
 from shared.normalisation.parts import Message, read_tool_calls
@@ -147,5 +148,5 @@ def _read_choice(raw: dict[str, object]) -> list[Message]:
     if messages and raw.get("tool_calls") and not messages[0].get("tool_calls"):
         messages[0]["tool_calls"] = read_tool_calls(raw["tool_calls"])
     if messages and isinstance(reason, str):
-        messages[0].setdefault("finish_reason", reason.rsplit("FinishReason.", 1)[-1].lower())
+        messages[0].setdefault("finish_reason", finish_reason(reason))
     return messages if has_substance(messages) else []

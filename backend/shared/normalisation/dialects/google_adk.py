@@ -3,10 +3,20 @@
 import re
 from collections.abc import Mapping
 
+from shared.domain import SpanKind
 from shared.normalisation.usage import Usage, read_usage
 from shared.normalisation.values import mapping
 
+SCOPE = "gcp.vertex.agent"
+_KINDS = {"invocation": SpanKind.CHAIN, "call_llm": SpanKind.LLM}
 _AGENT_RUN = re.compile(r"^agent_run \[(.+)\]$")
+
+
+def kind_from_name(name: str) -> SpanKind | None:
+    """Return the kind that version 1.x states in the span's name only."""
+    if name.startswith("agent_run"):
+        return SpanKind.AGENT
+    return SpanKind.TOOL if name.startswith("execute_tool") else _KINDS.get(name)
 
 
 def agent_from_name(name: str) -> str | None:

@@ -1,8 +1,15 @@
 """Structures that dialects flatten into keys with indices, such as ``llm.input_messages.0.message.role``."""
 
 from collections.abc import Mapping
+from functools import cache
 
 _MAX_SEGMENTS = 24
+_MAX_WALK = 1024
+
+
+@cache
+def _role_keys(prefix: str, suffix: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}{index}{suffix}" for index in range(_MAX_WALK))
 
 
 def unflatten(attributes: Mapping[str, object], prefix: str) -> list[dict[str, object]]:
@@ -47,11 +54,23 @@ def items(node: object) -> list[dict[str, object]]:
 def last_with_role(attributes: Mapping[str, object], prefix: str, suffix: str, roles: frozenset[str]) -> int | None:
     """Return the highest index whose role key (``prefix`` + index + ``suffix``) holds one of the roles."""
     best: int | None = None
+    known = 0
+    for known, key in enumerate(_role_keys(prefix, suffix)):
+        role = attributes.get(key)
+        if role is None:
+            break
+        if isinstance(role, str) and role in roles:
+            best = known
+    else:
+        known = 0
+    if known:
+        return best
+    # The SDK's attribute limit takes the oldest messages first, so the indices may start anywhere.
     start, end = len(prefix), -len(suffix)
     for key in attributes:
         if key.endswith(suffix) and key.startswith(prefix):
             index = key[start:end]
-            if index.isascii() and index.isdigit() and len(index) < 10 and attributes[key] in roles:
+            if index.isascii() and index.isdigit() and len(index) < 10 and str(attributes[key]) in roles:
                 number = int(index)
                 best = number if best is None or number > best else best
     return best

@@ -1,0 +1,280 @@
+"""From the spans of one trace to its row, the same for any order and repetition of arrival."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from shared.domain import CostSource, SpanKind, Status
+from shared.normalisation.labels import MAX_TAGS, merge_metadata
+from shared.normalisation.model import LogFacts, SpanRow, TraceRow
+
+MAX_LISTED = 50
+MAX_TRACE_METADATA = 50
+_ANSWERING = (SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER)
+_SPEAKERS = (SpanKind.AGENT, SpanKind.LLM)
+
+
+def wins(a: SpanRow, b: SpanRow) -> bool:
+    """Return whether version ``a`` of a span replaces version ``b``.
+
+    Ended wins over open, then the later end, then more attributes, then the larger digest, so that any order of arrival
+    leaves the same version.
+    """
+    return _version(a) > _version(b)
+
+
+def _version(row: SpanRow) -> tuple[bool, int, int, int]:
+    return (row.end_ns is not None, row.end_ns or 0, row.attribute_count, row.digest)
+
+
+def fold_trace(spans: Sequence[SpanRow], logs: Sequence[LogFacts] = ()) -> TraceRow:
+    """Return the row of one trace.
+
+    Args:
+        spans: Its spans in any order; of several versions of one span the winner counts.
+        logs: Facts of its log records; they fill what no span states.
+
+    Raises:
+        ValueError: There is no span.
+    """
+    rows = _winners(spans)
+    if not rows:
+        raise ValueError("A trace has at least one span.")
+    ordered, parents, orphans = _order(rows)
+    root = ordered[0]
+    start = min(row.start_ns for row in ordered)
+    ends = [row.end_ns for row in ordered if row.end_ns is not None]
+    end = max(ends) if ends else None
+    trace = TraceRow(
+        trace_id=root.trace_id,
+        start_ns=start,
+        end_ns=end,
+        duration_us=None if end is None else max(0, end - start) // 1000,
+        name=root.name,
+        status=_status(root, orphans),
+        root_span_id=root.span_id,
+        has_root=root.parent_span_id is None,
+        external_trace_id=_first(row.external_trace_id for row in ordered),
+        span_count=len(ordered),
+    )
+    _set_labels(trace, ordered, logs)
+    _count(trace, ordered)
+    _add_usage(trace, ordered, parents)
+    if trace.error_count:
+        _set_first_error(trace, ordered, parents, logs)
+    _set_previews(trace, root, ordered, logs)
+    return trace
+
+
+def _winners(spans: Sequence[SpanRow]) -> list[SpanRow]:
+    held: dict[int, SpanRow] = {}
+    for row in spans:
+        other = held.get(row.span_id)
+        if other is None or wins(row, other):
+            held[row.span_id] = row
+    return list(held.values())
+
+
+def _order(rows: list[SpanRow]) -> tuple[list[SpanRow], dict[int, int], list[SpanRow]]:
+    """Return the spans root first and level by level, each span's parent that is present, and the orphans.
+
+    A parent that never came makes its children orphans; a cycle is cut at its earliest span.
+    """
+    if len(rows) == 1:
+        return rows, {}, [] if rows[0].parent_span_id is None else rows
+    by_id = {row.span_id: row for row in rows}
+    children: dict[int, list[SpanRow]] = {}
+    roots: list[SpanRow] = []
+    orphans: list[SpanRow] = []
+    for row in rows:
+        parent = row.parent_span_id
+        if parent is None:
+            roots.append(row)
+        elif parent == row.span_id or parent not in by_id:
+            orphans.append(row)
+        else:
+            children.setdefault(parent, []).append(row)
+    parents: dict[int, int] = {}
+    ordered: list[SpanRow] = []
+    seen: set[int] = set()
+    # Real roots go before orphans, whose true depth nobody knows.
+    _walk(roots or orphans, orphans if roots else [], children, ordered, parents, seen)
+    if len(ordered) < len(rows):
+        for row in sorted((row for row in rows if row.span_id not in seen), key=_age):
+            if row.span_id not in seen:
+                orphans.append(row)
+                _walk([row], [], children, ordered, parents, seen)
+    return ordered, parents, orphans
+
+
+def _walk(
+    level: list[SpanRow],
+    second: list[SpanRow],
+    children: dict[int, list[SpanRow]],
+    ordered: list[SpanRow],
+    parents: dict[int, int],
+    seen: set[int],
+) -> None:
+    """Append level after level to ``ordered``; ``second`` joins the level below the first."""
+    while level or second:
+        level.sort(key=_age)
+        below: list[SpanRow] = []
+        seen.update(row.span_id for row in level)
+        for row in level:
+            ordered.append(row)
+            for child in children.get(row.span_id, ()):
+                if child.span_id not in seen:
+                    parents[child.span_id] = row.span_id
+                    below.append(child)
+        level, second = below + second, []
+
+
+def _age(row: SpanRow) -> tuple[int, int]:
+    return (row.start_ns, row.span_id)
+
+
+def _status(root: SpanRow, orphans: list[SpanRow]) -> Status:
+    if root.parent_span_id is None:
+        return root.status
+    return Status.ERROR if any(row.status is not Status.SUCCESS for row in orphans) else Status.SUCCESS
+
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _set_labels(trace: TraceRow, ordered: list[SpanRow], logs: Sequence[LogFacts]) -> None:
+    said = sorted(logs, key=lambda log: (log.time_ns, log.digest))
+    trace.agent_id = _first(chain((row.agent_id for row in ordered), (log.agent_id for log in said)))
+    if trace.agent_id is None:
+        # Some dialects name an agent by nothing but its span.
+        trace.agent_id = _first(row.name or None for row in ordered if row.kind is SpanKind.AGENT)
+    trace.session_id = _first(chain((row.session_id for row in ordered), (log.session_id for log in said)))
+    trace.user_id = _first(chain((row.user_id for row in ordered), (log.user_id for log in said)))
+    trace.environment = _first(row.environment for row in ordered)
+    trace.release = _first(row.release for row in ordered)
+    trace.tags = _distinct((tag for row in ordered for tag in row.tags), MAX_TAGS)
+    trace.metadata = merge_metadata((row.metadata for row in ordered if row.metadata), MAX_TRACE_METADATA)
+    trace.services = _distinct((row.service for row in ordered), MAX_LISTED)
+
+
+def _distinct(values: Iterable[str | None], limit: int) -> list[str]:
+    found: dict[str, None] = {}
+    for value in values:
+        if value is not None and value not in found:
+            found[value] = None
+            if len(found) >= limit:
+                break
+    return list(found)
+
+
+def _count(trace: TraceRow, ordered: list[SpanRow]) -> None:
+    for row in ordered:
+        if row.kind is SpanKind.LLM:
+            trace.llm_call_count += 1
+        elif row.kind is SpanKind.TOOL:
+            trace.tool_call_count += 1
+        if row.status is not Status.SUCCESS:
+            trace.error_count += 1
+    answering = [row for row in ordered if row.kind in _ANSWERING] or ordered
+    trace.models = _distinct((row.model for row in answering), MAX_LISTED)
+    trace.providers = _distinct((row.model_provider for row in answering), MAX_LISTED)
+    trace.tools = _distinct((row.tool_name for row in ordered if row.kind is SpanKind.TOOL), MAX_LISTED)
+    timed = [row for row in ordered if row.ttft_us is not None]
+    if timed:
+        trace.ttft_us = min(timed, key=_age).ttft_us
+
+
+def _add_usage(trace: TraceRow, ordered: list[SpanRow], parents: dict[int, int]) -> None:
+    """Add tokens and cost under the leaf rule.
+
+    A span counts only if no descendant reports usage, and of several spans with one response id the fullest counts. A
+    cost without tokens counts only if no descendant reports a cost either.
+    """
+    used_below: set[int] = set()
+    paid_below: set[int] = set()
+    counted: list[SpanRow] = []
+    for row in reversed(ordered):
+        uses = _reports_usage(row)
+        pays = row.cost_nano is not None
+        if (uses or pays) and row.span_id not in used_below and (uses or row.span_id not in paid_below):
+            counted.append(row)
+        parent = parents.get(row.span_id)
+        if parent is not None:
+            if uses or row.span_id in used_below:
+                used_below.add(parent)
+            if pays or row.span_id in paid_below:
+                paid_below.add(parent)
+    counted = _one_per_response(counted)
+    for row in counted:
+        trace.tokens_input = _plus(trace.tokens_input, row.tokens_input)
+        trace.tokens_output = _plus(trace.tokens_output, row.tokens_output)
+        total = row.tokens_total
+        if total is None and _reports_usage(row):
+            total = (row.tokens_input or 0) + (row.tokens_output or 0)
+        trace.tokens_total = _plus(trace.tokens_total, total)
+        trace.tokens_cached = _plus(trace.tokens_cached, row.tokens_cached)
+        trace.tokens_cache_write = _plus(trace.tokens_cache_write, row.tokens_cache_write)
+        trace.tokens_reasoning = _plus(trace.tokens_reasoning, row.tokens_reasoning)
+        trace.cost_nano = _plus(trace.cost_nano, row.cost_nano)
+    sources = {row.cost_source for row in counted if row.cost_nano is not None}
+    if sources:
+        unpriced = any(row.cost_nano is None for row in counted)
+        # Of several ways to find a cost the weakest describes the sum.
+        trace.cost_source = CostSource.PARTIAL if unpriced else min(sources)
+
+
+def _reports_usage(row: SpanRow) -> bool:
+    return bool(row.tokens_input or row.tokens_output or row.tokens_total)
+
+
+def _one_per_response(counted: list[SpanRow]) -> list[SpanRow]:
+    best: dict[str, SpanRow] = {}
+    for row in counted:
+        if row.response_id is not None:
+            other = best.get(row.response_id)
+            if other is None or _fullness(row) > _fullness(other):
+                best[row.response_id] = row
+    return [row for row in counted if row.response_id is None or best[row.response_id] is row]
+
+
+def _fullness(row: SpanRow) -> tuple[int, bool, int, int]:
+    return (row.tokens_total or 0, row.cost_nano is not None, -row.start_ns, row.span_id)
+
+
+def _plus(total: int | None, count: int | None) -> int | None:
+    if count is None:
+        return total
+    return count if total is None else total + count
+
+
+def _set_first_error(
+    trace: TraceRow, ordered: list[SpanRow], parents: dict[int, int], logs: Sequence[LogFacts]
+) -> None:
+    """Describe the earliest failure that no failing child explains."""
+    failing = [row for row in ordered if row.status is not Status.SUCCESS]
+    explained = {parents.get(row.span_id) for row in failing}
+    origin = min((row for row in failing if row.span_id not in explained), key=_age)
+    trace.error_type, trace.error_message = origin.error_type, origin.error_message
+    if trace.error_message is None:
+        for log in sorted(logs, key=lambda log: (log.time_ns, log.digest)):
+            if log.span_id == origin.span_id and log.error_message:
+                trace.error_type = trace.error_type or log.error_type
+                trace.error_message = log.error_message
+                return
+
+
+def _set_previews(trace: TraceRow, root: SpanRow, ordered: list[SpanRow], logs: Sequence[LogFacts]) -> None:
+    speakers = [row for row in ordered if row.kind in _SPEAKERS]
+    said = sorted(logs, key=lambda log: (log.time_ns, log.digest))
+    trace.input_preview = _first(
+        chain([root.input_preview], (row.input_preview for row in speakers), (log.input_preview for log in said))
+    )
+    # The last answer of the outermost speaker that has one is what the trace came to.
+    trace.output_preview = _first(
+        chain(
+            [root.output_preview],
+            (row.output_preview for row in speakers if row.kind is SpanKind.AGENT),
+            (row.output_preview for row in sorted(speakers, key=_age, reverse=True)),
+            (log.output_preview for log in reversed(said)),
+        )
+    )
