@@ -265,8 +265,10 @@ def _write_bool(value: Any, _: int) -> bytes:
 
 def _write_int(value: Any, depth: int) -> bytes:
     number = _read_int(value)
-    if number is None or not -(1 << 63) <= number < 1 << 63:
+    if number is None:
         return _write_string(value, depth)
+    if not -(1 << 63) <= number < 1 << 63:
+        return _write_string(str(number), depth)
     return b"\x18" + write_varint(number)
 
 
