@@ -3,6 +3,7 @@
 import os
 import pwd
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from launcher import exec as wrapper
 from launcher.binaries import enterable_by_others, postgres_binaries
 from launcher.errors import LauncherError
 from launcher.servers import (
+    PROBE_SECONDS,
     process_of,
     reap,
     secret_file,
@@ -29,6 +31,7 @@ UNPRIVILEGED_ACCOUNT = "nobody"
 STOP_SIGNAL = signal.SIGINT
 # How long a start waits for the processes of a killed predecessor to notice and end.
 LOCK_WAIT_SECONDS = 30.0
+_SSL_REQUEST = (8).to_bytes(4, "big") + (80_877_103).to_bytes(4, "big")
 
 _DEFAULT_SETTINGS = {
     "max_connections": "100",
@@ -185,7 +188,15 @@ class EmbeddedPostgres:
     def is_ready(self) -> bool:
         """Return whether the server that runs in this folder accepts connections."""
         lines = self._postmaster_file()
-        return len(lines) >= 8 and lines[7].strip() == "ready" and self.running_pid() is not None
+        if len(lines) < 8 or lines[7].strip() != "ready" or self.running_pid() is None:
+            return False
+        # The file says nothing of a server that hangs. Any server answers this request, which needs no password.
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), PROBE_SECONDS) as connection:
+                connection.sendall(_SSL_REQUEST)
+                return connection.recv(1) in (b"N", b"S")
+        except OSError:
+            return False
 
     def start(self, timeout: float = 60.0) -> None:
         """Start the server and wait until it accepts connections.

@@ -17,6 +17,7 @@ LONGEST_SOCKET_PATH = 100
 LOG_LINES_SHOWN = 20
 # A killed process takes a moment to end.
 _DYING_SECONDS = 5.0
+PROBE_SECONDS = 2.0
 
 
 def socket_path_fits(path: Path) -> bool:
@@ -66,7 +67,14 @@ def spawn(command: list[str], log: Path, environment: Mapping[str, str] | None =
     thread: call this from one that outlives the server.
     """
     with log.open("ab") as output:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=environment,
+        )
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, timeout: float) -> None:

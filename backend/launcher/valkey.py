@@ -10,11 +10,10 @@ from urllib.parse import quote
 from launcher import exec as wrapper
 from launcher.binaries import valkey_binary
 from launcher.errors import LauncherError
-from launcher.servers import reap, socket_path_fits, spawn, terminate, wait_until_ready, write_private
+from launcher.servers import PROBE_SECONDS, reap, socket_path_fits, spawn, terminate, wait_until_ready, write_private
 
 STOP_SIGNAL = signal.SIGTERM
 LOCK_WAIT_SECONDS = 30.0
-_PROBE_TIMEOUT_SECONDS = 1.0
 
 
 class EmbeddedValkey:
@@ -148,7 +147,7 @@ class EmbeddedValkey:
     def _ask(self, auth: bytes, password: bytes, command: bytes) -> bytes:
         request = b"*2\r\n$4\r\n%b\r\n$%d\r\n%b\r\n*1\r\n$4\r\n%b\r\n" % (auth, len(password), password, command)
         try:
-            with socket.create_connection(("127.0.0.1", self.port), _PROBE_TIMEOUT_SECONDS) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), PROBE_SECONDS) as connection:
                 connection.sendall(request)
                 reply = b""
                 while reply.count(b"\r\n") < 2 and (chunk := connection.recv(4096)):

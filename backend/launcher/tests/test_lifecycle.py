@@ -1,7 +1,10 @@
+import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -16,29 +19,46 @@ from launcher.status import read_status
 from launcher.supervision import Supervisor
 from launcher.tests.helpers import eventually, fetch, free_port
 
+pytestmark = [
+    # A supervisor outlives the call that starts it.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.xdist_group("lifecycle"),
+]
+
 SECRET = "0123456789-abcdefghijklmnop-qrstuvw"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def only_the_query_service() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("launcher.deployment.SERVICES", (Service("query", {"QUERY_PORT": 8003}),))
+        yield
+
+
+def describe(data_dir: Path, **settings: str) -> Deployment:
+    ports = {name: str(free_port()) for name in ("QUERY_PORT", "POSTGRES_PORT", "REDIS_PORT")}
+    secrets = dict.fromkeys(GENERATED_SECRETS, SECRET)
+    return Deployment({**os.environ, "AGENTOBS_DATA_DIR": str(data_dir), **ports, **secrets, **settings})
+
+
+@pytest.fixture(scope="module")
+def running(only_the_query_service: None) -> Iterator[Deployment]:
+    """Yield a deployment that has been started and that tests leave running."""
+    with TemporaryDirectory(prefix="ao-") as folder:
+        deployment = describe(Path(folder))
+        lifecycle.start(deployment)
+        try:
+            yield deployment
+        finally:
+            lifecycle.stop(deployment)
+
+
 @pytest.fixture
-def deploy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Deployment]]:
-    """Yield a function that describes a deployment of the stores and the query service; all are stopped at the end."""
-    monkeypatch.setattr("launcher.deployment.SERVICES", (Service("query", {"QUERY_PORT": 8003}),))
-    made: list[Deployment] = []
-
-    def describe(name: str = "data", **settings: str) -> Deployment:
-        environment = {
-            **os.environ,
-            "AGENTOBS_DATA_DIR": str(folder / name),
-            **{name: str(free_port()) for name in ("QUERY_PORT", "POSTGRES_PORT", "REDIS_PORT")},
-            **dict.fromkeys(GENERATED_SECRETS, SECRET),
-            **settings,
-        }
-        made.append(Deployment(environment))
-        return made[-1]
-
-    yield describe
-    for deployment in made:
-        lifecycle.stop(deployment)
+def stopped(folder: Path) -> Iterator[Deployment]:
+    """Yield a deployment that was never started; whatever a test starts of it is stopped."""
+    deployment = describe(folder)
+    yield deployment
+    lifecycle.stop(deployment)
 
 
 def pids(deployment: Deployment) -> dict[str, int]:
@@ -49,105 +69,135 @@ def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-async def test_everything_killed_starts_again_with_its_data(deploy: Callable[..., Deployment]) -> None:
-    deployment = deploy()
+async def test_everything_killed_starts_again_with_its_data(stopped: Deployment) -> None:
+    deployment = stopped
     lifecycle.start(deployment)
-    running = pids(deployment)
-    assert set(running) == {"supervisord", "postgres", "valkey", "query"}
-    assert read_status(deployment).healthy
+    before = pids(deployment)
+    assert set(before) == {"supervisord", "postgres", "valkey", "query"}
     await fetch(deployment.environment["TIMESCALE_URL"], "create table kept as select 7 n", "select 1")
 
-    os.kill(running["supervisord"], signal.SIGKILL)
-    eventually(lambda: all(gone(pid) for pid in running.values()))
+    os.kill(before["supervisord"], signal.SIGKILL)
+    eventually(lambda: all(gone(pid) for pid in before.values()))
     assert not read_status(deployment).healthy
     lifecycle.start(deployment)
     assert (await fetch(deployment.environment["TIMESCALE_URL"], "select n from kept"))[0][0] == 7
 
-    running = pids(deployment)
-    for pid in running.values():
+    between = pids(deployment)
+    for pid in between.values():
         os.kill(pid, signal.SIGKILL)
     lifecycle.start(deployment)
     assert (await fetch(deployment.environment["TIMESCALE_URL"], "select n from kept"))[0][0] == 7
-    assert not set(pids(deployment).values()) & set(running.values())
+    after = pids(deployment)
+    assert set(after) == set(before)
+    assert not set(after.values()) & set(between.values())
 
-
-def test_start_is_idempotent_and_stop_leaves_nothing(deploy: Callable[..., Deployment]) -> None:
-    deployment = deploy()
-    lifecycle.start(deployment)
-    before = pids(deployment)
-    lifecycle.start(deployment)
-    assert pids(deployment) == before
     assert lifecycle.stop(deployment)
-    assert all(gone(pid) for pid in before.values())
+    assert all(gone(pid) for pid in after.values())
     assert wrapper.lock_holder(deployment.data_dir / "postgres" / "lock") is None
     assert "database system is shut down" in Supervisor(deployment).log_of("postgres").read_text()
-    order = [
+    stops = [
         line.split("stopped: ")[1].split()[0]
         for line in Supervisor(deployment).log.read_text().splitlines()
         if "stopped: " in line
     ]
-    assert order == ["query", "valkey", "postgres"]
+    assert stops == ["query", "valkey", "postgres"]
     assert not lifecycle.stop(deployment)
 
 
-async def test_two_instances_run_side_by_side(deploy: Callable[..., Deployment]) -> None:
-    one, two = deploy("one"), deploy("two")
-    lifecycle.start(one)
-    lifecycle.start(two)
-    for deployment in (one, two):
-        assert read_status(deployment).healthy
-    await fetch(one.environment["POSTGRES_URL"], "create table only_here (n int)", "select 1")
-    assert (await fetch(two.environment["POSTGRES_URL"], "select to_regclass('only_here')"))[0][0] is None
-    lifecycle.stop(one)
-    assert read_status(two).healthy
+def test_start_of_what_runs_changes_nothing(running: Deployment) -> None:
+    before = pids(running)
+    lifecycle.start(running)
+    assert pids(running) == before
 
 
-def test_data_folder_of_another_checkout_is_refused(
-    deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deployment = deploy()
-    lifecycle.start(deployment)
+def test_status_tells_port_health_and_memory_of_each_process(running: Deployment) -> None:
+    status = json.loads(read_status(running).to_json())
+    assert status["healthy"]
+    assert [process["name"] for process in status["processes"]] == ["supervisord", "postgres", "valkey", "query"]
+    assert [process["port"] for process in status["processes"]] == [None, *running.ports.values()]
+    assert {process["health"] for process in status["processes"]} == {"healthy"}
+    assert status["memory_bytes"] == sum(process["memory_bytes"] for process in status["processes"])
+    postgres = psutil.Process(status["processes"][1]["pid"])
+    alone = postgres.memory_full_info().pss
+    assert status["processes"][1]["memory_bytes"] > alone, "the backends are part of PostgreSQL's memory"
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey"])
+def test_status_shows_a_store_that_hangs(running: Deployment, name: str) -> None:
+    pid = pids(running)[name]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        status = read_status(running)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert not status.healthy
+    assert {process.name: process.health for process in status.processes}[name] == "unreachable"
+    eventually(lambda: read_status(running).healthy)
+
+
+async def test_two_instances_run_side_by_side(running: Deployment, stopped: Deployment) -> None:
+    lifecycle.start(stopped)
+    assert read_status(stopped).healthy
+    await fetch(running.environment["POSTGRES_URL"], "create table only_here (n int)", "select 1")
+    assert (await fetch(stopped.environment["POSTGRES_URL"], "select to_regclass('only_here')"))[0][0] is None
+    lifecycle.stop(stopped)
+    assert read_status(running).healthy
+
+
+def test_data_folder_of_another_checkout_is_refused(running: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr("launcher.lifecycle.PROJECT", Path("/another/checkout"))
         for command in (lifecycle.start, lifecycle.stop):
             with pytest.raises(LauncherError, match="in use by the instance started from"):
-                command(deployment)
-    assert read_status(deployment).healthy
+                command(running)
+    assert read_status(running).healthy
 
 
-def test_port_in_use_is_named_and_nothing_keeps_running(
-    deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+def test_port_in_use_is_named_before_anything_starts(
+    running: Deployment, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "PORT_WAIT_SECONDS", 0.0)
-    one = deploy("one")
-    lifecycle.start(one)
-    two = deploy("two", QUERY_PORT=one.environment["QUERY_PORT"])
-    with pytest.raises(LauncherError, match=rf"port {one.environment['QUERY_PORT']} is in use.*QUERY_PORT=\d+"):
-        lifecycle.start(two)
-    assert pids(two) == {}
+    port = running.environment["QUERY_PORT"]
+    deployment = describe(folder, QUERY_PORT=port)
+    with pytest.raises(LauncherError, match=rf"port {port} is in use.*QUERY_PORT=\d+"):
+        lifecycle.start(deployment)
+    assert pids(deployment) == {}
+    assert read_status(running).healthy
 
 
-def test_weak_secret_is_refused_before_anything_starts(deploy: Callable[..., Deployment]) -> None:
-    deployment = deploy(JWT_SECRET="changeme-changeme-changeme-changeme")
-    with pytest.raises(LauncherError, match="JWT_SECRET"):
+def test_one_port_for_two_is_refused(folder: Path) -> None:
+    port = str(free_port())
+    with pytest.raises(LauncherError, match="name the same port: POSTGRES_PORT, QUERY_PORT"):
+        lifecycle.start(describe(folder, QUERY_PORT=port, POSTGRES_PORT=port))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("JWT_SECRET", "changeme-changeme-changeme-changeme"), ("RETENTION_DAYS", "none")]
+)
+def test_setting_no_service_would_accept_is_refused_before_anything_starts(folder: Path, name: str, value: str) -> None:
+    deployment = describe(folder, **{name: value})
+    with pytest.raises(LauncherError, match=rf"invalid settings: .*{name}"):
         lifecycle.start(deployment)
     assert pids(deployment) == {}
     assert not (deployment.data_dir / "postgres").exists()
 
 
-def test_failing_service_is_shown_with_its_log_and_everything_stops(deploy: Callable[..., Deployment]) -> None:
-    deployment = deploy(RETENTION_DAYS="none")
-    with pytest.raises(LauncherError, match=r"(?s)(query does not start|invalid settings).*RETENTION_DAYS"):
-        lifecycle.start(deployment)
+def test_failing_service_is_shown_with_its_log_and_everything_stops(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "_check_ports", lambda deployment: None)
+    monkeypatch.setattr(lifecycle, "_CRASHES_TOLERATED", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        deployment = describe(folder, QUERY_PORT=str(listener.getsockname()[1]))
+        with pytest.raises(LauncherError, match=r"(?s)query does not start:.*Address already in use"):
+            lifecycle.start(deployment)
     assert pids(deployment) == {}
 
 
-async def test_services_connect_as_roles_without_superuser_rights(deploy: Callable[..., Deployment]) -> None:
-    deployment = deploy()
-    lifecycle.start(deployment)
+async def test_services_connect_as_roles_without_superuser_rights(running: Deployment) -> None:
     for name, database in (("TIMESCALE_URL", TRACES_DATABASE), ("POSTGRES_URL", METADATA_DATABASE)):
         rows = await fetch(
-            deployment.environment[name],
+            running.environment[name],
             "select current_database(), rolsuper from pg_roles where rolname = current_user",
         )
         assert tuple(rows[0]) == (database, False)
