@@ -384,7 +384,7 @@ _names = st.sampled_from(
         "kvlistValue",
         "values",
         "startTimeUnixNano",
-    ,]
+    ]
 )
 _json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
