@@ -143,6 +143,11 @@ class Deployment:
             values |= {key: self.postgres.dsn(name) for key, name in names.items() if name in self.embedded_databases}
         if self.valkey:
             values["REDIS_URL"] = self.valkey.url()
+        for service in SERVICES:
+            port = self.ports[next(iter(service.ports))]
+            values.setdefault(f"{service.name.upper()}_URL", self.url(port))
+            if service.public_url:
+                values.setdefault(service.public_url, self.url(port).replace("127.0.0.1", "localhost"))
         values["PYTHONPATH"] = str(BACKEND)
         values["PYTHONUNBUFFERED"] = "1"
         return values

@@ -40,5 +40,4 @@ def first_steps(deployment: Deployment) -> str:
 
 def gateway_url(deployment: Deployment) -> str:
     """Return the public address of the gateway."""
-    public = deployment.given.get("PUBLIC_GATEWAY_URL", "").rstrip("/")
-    return public or deployment.url(deployment.ports["GATEWAY_PORT"])
+    return deployment.environment["PUBLIC_GATEWAY_URL"].rstrip("/")

@@ -20,6 +20,8 @@ class Service:
     ports: Mapping[str, int]
     # Setting that tells how many processes run; each after the first takes a free port.
     workers: str | None = None
+    # Setting that holds its address as clients see it; the local one unless set.
+    public_url: str | None = None
 
 
 # In the order of starting: what others send to comes first. Stopping goes the other way, so that nothing is accepted
@@ -28,7 +30,7 @@ SERVICES = (
     Service("query", {"QUERY_PORT": 8003}),
     Service("processing", {"PROCESSING_PORT": 8002}, workers="PROCESSING_WORKERS"),
     Service("ingestion", {"INGESTION_PORT": 8001, "OTLP_HTTP_PORT": 4318, "OTLP_GRPC_PORT": 4317}),
-    Service("gateway", {"GATEWAY_PORT": 8000}),
+    Service("gateway", {"GATEWAY_PORT": 8000}, public_url="PUBLIC_GATEWAY_URL"),
 )
 
 

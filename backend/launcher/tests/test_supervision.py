@@ -110,4 +110,17 @@ def test_ports_reach_the_services(folder: Path) -> None:
     port = str(free_port())
     target = deployment(folder, QUERY_PORT=port)
     assert target.environment["QUERY_PORT"] == port
+    assert target.environment["QUERY_URL"] == f"http://127.0.0.1:{port}"
     assert target.environment["GATEWAY_PORT"] == "8000"
+
+
+def test_public_address_follows_the_port_unless_it_is_set(folder: Path) -> None:
+    assert deployment(folder, GATEWAY_PORT="8010").environment["PUBLIC_GATEWAY_URL"] == "http://localhost:8010"
+    public = "https://traces.example.com"
+    assert deployment(folder, PUBLIC_GATEWAY_URL=public).environment["PUBLIC_GATEWAY_URL"] == public
+
+
+def test_services_bound_to_one_address_are_called_there(folder: Path) -> None:
+    assert deployment(folder, BIND_HOST="10.0.0.5").environment["QUERY_URL"] == "http://10.0.0.5:8003"
+    assert deployment(folder, BIND_HOST="0.0.0.0").environment["QUERY_URL"] == "http://127.0.0.1:8003"
+    assert deployment(folder, BIND_HOST="::1").environment["QUERY_URL"] == "http://[::1]:8003"
