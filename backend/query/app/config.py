@@ -1,0 +1,16 @@
+"""Settings of the query service."""
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Settings read from the environment."""
+
+    query_port: int = Field(8003, ge=0, le=65535, description="Port of the query service")
+
+    @property
+    def ports(self) -> list[int]:
+        """Return the ports to listen on."""
+        return [self.query_port]

@@ -1,0 +1,82 @@
+"""What the routes of the query service are given."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+from fastapi import Depends, Query, Request
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
+
+from query.app.filters import METADATA_PREFIX, TraceQuery, check_names, read_query
+from query.app.models import SpanPageParameters, SpanParameters, TraceParameters
+from shared.auth.context import AuthContext
+from shared.auth.permissions import Permission
+from shared.database import Pool
+from shared.http.guard import require
+from shared.ids import span_key
+
+
+class EncodedPathRoute(APIRoute):
+    """Route that splits the path before it decodes it, so that an id in it may hold any character, a slash too."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return how well the route fits a request, with the decoded parameters of its path."""
+        encoded = scope.get("raw_path") or b""
+        match, child_scope = super().matches({**scope, "path": encoded.decode("latin-1")})
+        if match != Match.NONE:
+            # Bytes that are not UTF-8 stay apart from every text, so they name nothing that is stored.
+            parameters: dict[str, str] = child_scope["path_params"]
+            child_scope["path_params"] = {
+                name: unquote(value, errors="surrogateescape") for name, value in parameters.items()
+            }
+        return match, child_scope
+
+
+def _names(model: type[Any]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+_TRACE_NAMES = _names(TraceParameters)
+_SPAN_PAGE_NAMES = _names(SpanPageParameters)
+_SPAN_NAMES = _names(SpanParameters)
+
+
+def _trace_query(request: Request, parameters: Annotated[TraceParameters, Query()]) -> TraceQuery:
+    given = request.query_params.multi_items()
+    check_names((name for name, _ in given), _TRACE_NAMES, METADATA_PREFIX)
+    metadata = [(name, value) for name, value in given if name.startswith(METADATA_PREFIX)]
+    return read_query(parameters, metadata, now=datetime.now(UTC))
+
+
+def _span_page(request: Request, parameters: Annotated[SpanPageParameters, Query()]) -> SpanPageParameters:
+    check_names(request.query_params.keys(), _SPAN_PAGE_NAMES)
+    return parameters
+
+
+def _span_parameters(request: Request, parameters: Annotated[SpanParameters, Query()]) -> SpanParameters:
+    check_names(request.query_params.keys(), _SPAN_NAMES)
+    return parameters
+
+
+def _no_parameters(request: Request) -> None:
+    check_names(request.query_params.keys(), ())
+
+
+def _span_id(span_id: str) -> int:
+    return span_key(span_id)
+
+
+def _pool(request: Request) -> Pool:
+    pool: Pool = request.app.state.pool
+    return pool
+
+
+Caller = Annotated[AuthContext, Depends(require(Permission.READ))]
+Traces = Annotated[Pool, Depends(_pool)]
+TraceQueryParameters = Annotated[TraceQuery, Depends(_trace_query)]
+SpanPage = Annotated[SpanPageParameters, Depends(_span_page)]
+SpanOptions = Annotated[SpanParameters, Depends(_span_parameters)]
+NoParameters = Depends(_no_parameters)
+SpanKey = Annotated[int, Depends(_span_id)]

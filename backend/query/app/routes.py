@@ -1,0 +1,161 @@
+"""Routes that read traces."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from query.app import queries
+from query.app.content import ContentReader
+from query.app.dependencies import (
+    Caller,
+    EncodedPathRoute,
+    NoParameters,
+    SpanKey,
+    SpanOptions,
+    SpanPage,
+    TraceQueryParameters,
+    Traces,
+)
+from query.app.models import PAGE_SPANS, Span, SpanWithPayload, Trace, TraceWithSpans
+from query.app.presentation import Row, content_view, span_view, trace_view
+from query.app.tree import position_after, tree_order
+from shared.database import Connection
+from shared.errors import NotFoundError
+from shared.http.cursor import decode_cursor, encode_cursor, read_integer, read_time
+from shared.http.envelope import success
+from shared.http.schema import Enveloped, EnvelopedError, EnvelopedPage
+from shared.ids import span_key, trace_hex
+
+_TREE = "spans:tree"
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": EnvelopedError} for status in (401, 403, 404, 422, 429, 503)
+}
+
+TraceId = Annotated[str, Path(description="As sent, percent-encoded; a slash is %2F")]
+
+router = APIRouter(prefix="/api/v1/traces", tags=["traces"], route_class=EncodedPathRoute, responses=_PROBLEMS)
+
+
+@router.get("", response_model=EnvelopedPage[Trace], summary="Traces by time, filtered")
+async def list_traces(request: Request, caller: Caller, pool: Traces, query: TraceQueryParameters) -> Response:
+    """Return a page of traces; ``metadata.KEY=value`` filters by metadata."""
+    workspace = caller.workspace_number
+    async with queries.snapshot(pool) as connection:
+        rows = await queries.list_traces(workspace, connection, query)
+        has_more = len(rows) > query.limit
+        del rows[query.limit :]
+        wants_scores = not query.fields or "scores" in query.fields
+        keys = [row["trace_id"] for row in rows] if wants_scores else []
+        scores = await queries.read_scores(workspace, connection, keys) if keys else {}
+    views = [trace_view(row, scores.get(row["trace_id"], {})) for row in rows]
+    if query.fields:
+        views = [{name: view[name] for name in query.fields} for view in views]
+    cursor = query.cursor(rows[-1]["start_time"], rows[-1]["trace_id"]) if has_more else None
+    return success(request, views, pagination={"cursor": cursor, "has_more": has_more, "limit": query.limit})
+
+
+@router.get(
+    "/{trace_id}",
+    response_model=Enveloped[TraceWithSpans],
+    dependencies=[NoParameters],
+    summary="One trace with the first thousand of its spans",
+)
+async def read_trace(request: Request, caller: Caller, pool: Traces, trace_id: TraceId) -> Response:
+    """Return a trace and its spans in tree order; ``spans_cursor`` continues them under ``/spans``."""
+    workspace = caller.workspace_number
+    async with queries.snapshot(pool) as connection:
+        head, row = await _find(workspace, connection, trace_id)
+        scores = await queries.read_scores(workspace, connection, [head.key])
+        spans, cursor = await _tree_page(workspace, connection, head, None, PAGE_SPANS)
+        views = await _span_views(workspace, connection, head, _public_id(row), spans)
+    view = trace_view(row, scores.get(head.key, {}))
+    return success(request, {**view, "spans": views, "spans_cursor": cursor})
+
+
+@router.get("/{trace_id}/spans", response_model=EnvelopedPage[Span], summary="Spans of a trace")
+async def list_spans(
+    request: Request, caller: Caller, pool: Traces, trace_id: TraceId, parameters: SpanPage
+) -> Response:
+    """Return a page of spans in tree order, or, with ``parent``, of that span's children by time."""
+    workspace = caller.workspace_number
+    async with queries.snapshot(pool) as connection:
+        head, row = await _find(workspace, connection, trace_id)
+        if parameters.parent is None:
+            page = await _tree_page(workspace, connection, head, parameters.cursor, parameters.limit)
+        else:
+            parent = span_key(parameters.parent)
+            page = await _children_page(workspace, connection, head, parent, parameters.cursor, parameters.limit)
+        spans, cursor = page
+        views = await _span_views(workspace, connection, head, _public_id(row), spans)
+    pagination = {"cursor": cursor, "has_more": cursor is not None, "limit": parameters.limit}
+    return success(request, views, pagination=pagination)
+
+
+@router.get(
+    "/{trace_id}/spans/{span_id}", response_model=Enveloped[SpanWithPayload], summary="One span with its payload"
+)
+async def read_span(
+    request: Request, caller: Caller, pool: Traces, trace_id: TraceId, span_id: SpanKey, options: SpanOptions
+) -> Response:
+    """Return a span and what was sent for it, read by today's normaliser."""
+    workspace = caller.workspace_number
+    async with queries.snapshot(pool) as connection:
+        head, row = await _find(workspace, connection, trace_id)
+        spans = await queries.read_spans(workspace, connection, head, [span_id])
+        if not spans:
+            raise NotFoundError
+        reader = ContentReader(span_id)
+        async for payload_format, body in queries.iter_payloads(workspace, connection, head, span_id):
+            # A payload may hold megabytes; other requests go on meanwhile.
+            await asyncio.to_thread(reader.add, payload_format, body)
+    view = span_view(spans[0], _public_id(row), has_payload=reader.found)
+    content = await asyncio.to_thread(lambda: content_view(reader.content(), full=options.full))
+    return success(request, {**view, **content})
+
+
+async def _find(workspace: int, connection: Connection, trace_id: str) -> tuple[queries.TraceHead, Row]:
+    head = await queries.find_head(workspace, connection, trace_id)
+    row = None if head is None else await queries.read_trace(workspace, connection, head)
+    if head is None or row is None:
+        raise NotFoundError
+    return head, row
+
+
+def _public_id(row: Row) -> str:
+    return row["external_id"] or trace_hex(row["trace_id"].bytes)
+
+
+async def _tree_page(
+    workspace: int, connection: Connection, head: queries.TraceHead, cursor: str | None, limit: int
+) -> tuple[list[Row], str | None]:
+    after = None if cursor is None else decode_cursor(cursor, _TREE, (read_integer, read_integer))
+    span_ids, parent_ids = await queries.read_tree(workspace, connection, head)
+    order = await asyncio.to_thread(tree_order, span_ids, parent_ids)
+    start = 0 if after is None else position_after(order, *after)
+    page = order[start : start + limit]
+    stop = start + len(page)
+    next_cursor = encode_cursor(_TREE, page[-1], stop - 1) if page and stop < len(order) else None
+    return await queries.read_spans(workspace, connection, head, page), next_cursor
+
+
+async def _children_page(
+    workspace: int, connection: Connection, head: queries.TraceHead, parent: int, cursor: str | None, limit: int
+) -> tuple[list[Row], str | None]:
+    kind = f"spans:children:{parent}"
+    after = None if cursor is None else decode_cursor(cursor, kind, (read_time, read_integer))
+    rows = await queries.read_children(workspace, connection, head, parent, after, limit + 1)
+    has_more = len(rows) > limit
+    del rows[limit:]
+    next_cursor = encode_cursor(kind, rows[-1]["start_time"], rows[-1]["span_id"]) if has_more else None
+    return rows, next_cursor
+
+
+async def _span_views(
+    workspace: int, connection: Connection, head: queries.TraceHead, trace_id: str, spans: Sequence[Row]
+) -> list[dict[str, object]]:
+    span_ids = [span["span_id"] for span in spans]
+    with_payload = await queries.read_with_payload(workspace, connection, head, span_ids) if span_ids else set()
+    return [span_view(span, trace_id, has_payload=span["span_id"] in with_payload) for span in spans]
