@@ -1,5 +1,6 @@
 """Chat messages in every shape the dialects send, read into one: role, content, tool calls."""
 
+from shared.normalisation.dialects import llama_index
 from shared.normalisation.parts import Message, Pieces, read_tool_call, read_tool_calls, result_text
 from shared.normalisation.values import dump, is_placeholder, mapping, parse_json, parse_structure
 
@@ -87,10 +88,22 @@ def _put_system_first(messages: list[Message], request: dict[str, object]) -> No
 
 def _plain(parsed: dict[str, object], role: str) -> list[Message]:
     """Read requests such as ``{"input": "…"}`` or ``{"prompts": ["…"]}`` that hold text where others hold messages."""
-    for key in ("input", "prompt", "prompts", "question", "query", "text", "output", "content", "completion"):
+    for key in (
+        "messages",
+        "chat_history",
+        "input",
+        "prompt",
+        "prompts",
+        "question",
+        "query",
+        "text",
+        "output",
+        "content",
+        "completion",
+    ):
         held = parsed.get(key)
         if isinstance(held, list) and held and all(isinstance(item, str) for item in held):
-            return [{"role": role, "content": str(item)} for item in held]
+            return [llama_index.read_repr(str(item), role) for item in held]
         if isinstance(held, str) and not is_placeholder(held):
             return [{"role": role, "content": held}]
     return []
@@ -289,6 +302,8 @@ def message_text(message: Message) -> str | None:
         return content
     if isinstance(content, list):
         texts = [str(part["text"]) for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        if not texts and message.get("tool_calls"):
+            content = []
         if not texts:
             texts = [str(part.get("text") or f"[{part.get('type')}]") for part in content if isinstance(part, dict)]
         if texts:

@@ -187,6 +187,8 @@ def _reasoning_text(raw: dict[str, object]) -> str | None:
         value = raw.get(key)
         if isinstance(value, dict):
             value = value.get("text")
+        if isinstance(value, str) and value[:2] == "[{":
+            value = parse_structure(value)
         if isinstance(value, list):
             value = "\n".join(
                 str(item["text"]) for item in value if isinstance(item, dict) and isinstance(item.get("text"), str)

@@ -174,7 +174,6 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "llm.usage.prompt_tokens",
         "ai.usage.inputTokens",
         "ai.usage.promptTokens",
-        "ai.usage.tokens",
     ),
     Fact.TOKENS_OUTPUT: (
         "agentobs.tokens_output",
@@ -191,6 +190,7 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "llm.token_count.total",
         "llm.usage.total_tokens",
         "ai.usage.totalTokens",
+        "ai.usage.tokens",
     ),
     Fact.TOKENS_CACHED: (
         "agentobs.tokens_cached",

@@ -352,8 +352,6 @@ def _set_usage(row: SpanRow, values: list[Any], attributes: Mapping[str, object]
     usage = Usage(*tokens)
     if isinstance(stated, Usage):
         usage.fill(stated)
-    if usage.input is None and usage.output is None and row.kind is SpanKind.EMBEDDING:
-        usage.input = usage.total
     if "gcp.vertex.agent.event_id" in attributes or "gcp.vertex.agent.llm_response" in attributes:
         google_adk.settle_usage(usage, attributes)
     usage.settle()

@@ -9,6 +9,10 @@ from shared.normalisation.model import LogFacts, SpanRow, TraceRow
 
 MAX_LISTED = 50
 MAX_TRACE_METADATA = 50
+# Looking up a member of an enumeration takes longer than the comparison it is for.
+_OK = Status.SUCCESS
+_LLM = SpanKind.LLM
+_TOOL = SpanKind.TOOL
 _ANSWERING = (SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER)
 _SPEAKERS = (SpanKind.AGENT, SpanKind.LLM)
 
@@ -135,7 +139,7 @@ def _age(row: SpanRow) -> tuple[int, int]:
 def _status(root: SpanRow, orphans: list[SpanRow]) -> Status:
     if root.parent_span_id is None:
         return root.status
-    return Status.ERROR if any(row.status is not Status.SUCCESS for row in orphans) else Status.SUCCESS
+    return Status.ERROR if any(row.status is not _OK for row in orphans) else Status.SUCCESS
 
 
 def _first(values: Iterable[str | None]) -> str | None:
@@ -169,16 +173,16 @@ def _distinct(values: Iterable[str | None], limit: int) -> list[str]:
 
 def _count(trace: TraceRow, ordered: list[SpanRow]) -> None:
     for row in ordered:
-        if row.kind is SpanKind.LLM:
+        if row.kind is _LLM:
             trace.llm_call_count += 1
-        elif row.kind is SpanKind.TOOL:
+        elif row.kind is _TOOL:
             trace.tool_call_count += 1
-        if row.status is not Status.SUCCESS:
+        if row.status is not _OK:
             trace.error_count += 1
     answering = [row for row in ordered if row.kind in _ANSWERING] or ordered
     trace.models = _distinct((row.model for row in answering), MAX_LISTED)
     trace.providers = _distinct((row.model_provider for row in answering), MAX_LISTED)
-    trace.tools = _distinct((row.tool_name for row in ordered if row.kind is SpanKind.TOOL), MAX_LISTED)
+    trace.tools = _distinct((row.tool_name for row in ordered if row.kind is _TOOL), MAX_LISTED)
     timed = [row for row in ordered if row.ttft_us is not None]
     if timed:
         trace.ttft_us = min(timed, key=_age).ttft_us
@@ -251,7 +255,7 @@ def _set_first_error(
     trace: TraceRow, ordered: list[SpanRow], parents: dict[int, int], logs: Sequence[LogFacts]
 ) -> None:
     """Describe the earliest failure that no failing child explains."""
-    failing = [row for row in ordered if row.status is not Status.SUCCESS]
+    failing = [row for row in ordered if row.status is not _OK]
     explained = {parents.get(row.span_id) for row in failing}
     origin = min((row for row in failing if row.span_id not in explained), key=_age)
     trace.error_type, trace.error_message = origin.error_type, origin.error_message
