@@ -51,7 +51,8 @@ def _up(options: argparse.Namespace) -> int:
     start(deployment, attached=options.foreground)
     print(f"Ready after {time.monotonic() - began:.1f} s.\n\n{guide.addresses(deployment)}\n", flush=True)
     if options.demo:
-        command = [sys.executable, "-m", "db.generate", "--demo"]
+        gateway = deployment.url(deployment.ports["GATEWAY_PORT"])
+        command = [sys.executable, "-m", "db.generate", "--demo", "--url", gateway]
         result = subprocess.run(command, cwd=BACKEND, env=deployment.environment, check=False)
         if result.returncode:
             raise LauncherError("the demo data could not be generated; everything else runs")

@@ -29,6 +29,7 @@ from launcher.valkey import EmbeddedValkey
 
 TRACES_DATABASE = "agent_observability"
 METADATA_DATABASE = "agent_observability_metadata"
+DEMO_EMAIL = "demo@example.com"
 BACKEND = PROJECT / "backend"
 ENV_FILE = PROJECT / ".env"
 
@@ -148,6 +149,9 @@ class Deployment:
             values.setdefault(f"{service.name.upper()}_URL", self.url(port))
             if service.public_url:
                 values.setdefault(service.public_url, self.url(port).replace("127.0.0.1", "localhost"))
+        # Known from the first start on, lest the demo's registration pass for that of an administrator.
+        values.setdefault("DEMO_EMAIL", DEMO_EMAIL)
+        values["AGENTOBS_DATA_DIR"] = str(self.data_dir)
         values["PYTHONPATH"] = str(BACKEND)
         values["PYTHONUNBUFFERED"] = "1"
         return values
