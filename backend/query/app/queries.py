@@ -28,12 +28,6 @@ span_id, parent_span_id, name, kind, status, start_time, duration_us, agent_id, 
 model_requested, model_provider, tokens_input, tokens_output, tokens_total, tokens_cached, tokens_reasoning, cost_nano,
 cost_source, ttft_us, tool_name, service, error_type, error_message
 """
-# The head of a trace bounds the days in which its spans are looked up.
-_SPAN_EXISTS = (
-    "exists (select from trace_heads h join spans s on s.workspace_id = h.workspace_id and s.trace_id = h.trace_id"
-    " and s.start_time between h.first_start and h.last_start"
-    " where h.workspace_id = t.workspace_id and h.trace_id = t.trace_id and {condition})"
-)
 _CONDITIONS = {
     "trace_id": "t.trace_id = any({}::uuid[])",
     "agent_id": "t.agent_id = any({}::text[])",
@@ -56,10 +50,18 @@ _CONDITIONS = {
     "min_tokens_total": "t.tokens_total >= {}::int8",
     "max_tokens_total": "t.tokens_total <= {}::int8",
     "metadata": "t.metadata ->> {}::text = any({}::text[])",
-    "kind": _SPAN_EXISTS.format(condition="s.kind = any({}::int2[])"),
-    "tool_name": _SPAN_EXISTS.format(condition="s.tool_name = any({}::text[])"),
-    "service": _SPAN_EXISTS.format(condition="s.service = any({}::text[])"),
 }
+_SPAN_CONDITIONS = {
+    "kind": "s.kind = any({}::int2[])",
+    "tool_name": "s.tool_name = any({}::text[])",
+    "service": "s.service = any({}::text[])",
+}
+# The head of a trace bounds its spans to their days, and the range of the list keeps older days out of the plan.
+_SPAN_EXISTS = """exists (
+  select from trace_heads h join spans s on s.workspace_id = h.workspace_id and s.trace_id = h.trace_id
+    and s.start_time between h.first_start and h.last_start
+  where h.workspace_id = t.workspace_id and h.trace_id = t.trace_id and s.start_time >= {since} and {condition}
+)"""
 # The order of the index, so that a page reads no more rows than it shows.
 _NEWEST_FIRST = "t.start_time desc, t.trace_id"
 _OLDEST_FIRST = "t.start_time, t.trace_id desc"
@@ -86,13 +88,20 @@ async def list_traces(workspace: int, connection: Connection, query: TraceQuery)
         return [f"${len(arguments) - len(values) + 1 + index}" for index in range(len(values))]
 
     where = ["t.workspace_id = $1"]
+    since = "'-infinity'"
     if query.start is not None:
-        where.append("t.start_time >= {}".format(*bind(query.start)))
-        where.append("t.start_time < {}".format(*bind(query.end)))
+        since, until = bind(query.start, query.end)
+        where.append(f"t.start_time >= {since} and t.start_time < {until}")
     if query.after is not None:
         template = _AFTER_NEWEST_FIRST if query.newest_first else _AFTER_OLDEST_FIRST
         where.append(template.format(*bind(*query.after)))
-    where += [_CONDITIONS[condition.name].format(*bind(*condition.values)) for condition in query.conditions]
+    for condition in query.conditions:
+        values = bind(*condition.values)
+        if condition.name in _CONDITIONS:
+            where.append(_CONDITIONS[condition.name].format(*values))
+        else:
+            of_span = _SPAN_CONDITIONS[condition.name].format(*values)
+            where.append(_SPAN_EXISTS.format(since=since, condition=of_span))
     order = _NEWEST_FIRST if query.newest_first else _OLDEST_FIRST
     (limit,) = bind(query.limit + 1)
     sql = f"select {_TRACE_COLUMNS} from traces t where {' and '.join(where)} order by {order} limit {limit}"  # noqa: S608
