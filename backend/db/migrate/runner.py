@@ -64,12 +64,6 @@ async def apply(connection: Connection, migrations: list[Migration], engine: Eng
 
 
 def _check_history(applied: list[asyncpg.Record], migrations: list[Migration]) -> None:
-    if len(applied) > len(migrations):
-        newer = applied[len(migrations)]
-        raise MigrationError(
-            f"the database is at version {applied[-1]['version']}, these files end at {len(migrations)}: "
-            f"{newer['version']:04d}_{newer['name']} was applied by a newer release"
-        )
     for row, migration in zip(applied, migrations, strict=False):
         if (row["version"], row["name"]) != (migration.version, migration.name):
             raise MigrationError(f"{row['version']:04d}_{row['name']} was applied, but the file is {migration.label}")
@@ -77,6 +71,12 @@ def _check_history(applied: list[asyncpg.Record], migrations: list[Migration]) -
             raise MigrationError(
                 f"{migration.label}.sql was edited after it was applied; restore it and write a new migration instead"
             )
+    if len(applied) > len(migrations):
+        newer = applied[len(migrations)]
+        raise MigrationError(
+            f"the database is at version {applied[-1]['version']}, these files end at {len(migrations)}: "
+            f"{newer['version']:04d}_{newer['name']} was applied by a newer release"
+        )
 
 
 @asynccontextmanager
