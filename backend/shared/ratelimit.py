@@ -1,5 +1,6 @@
 """Token buckets in Redis, taken in one atomic script, with a local fallback while Redis is away."""
 
+import contextlib
 import hashlib
 import math
 import time
@@ -47,7 +48,10 @@ _TAKE_SHA = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A token bucket: ``capacity`` tokens at most, refilled at ``per_minute`` tokens a minute."""
+    """A token bucket: ``capacity`` tokens at most, refilled at ``per_minute`` tokens a minute.
+
+    A negative ``cost`` gives tokens back.
+    """
 
     key: str
     per_minute: float
@@ -110,6 +114,12 @@ class RateLimiter:
             raise RateLimitedError(message, decision.retry_after, decision.headers)
         return decision
 
+    async def clear(self, keys: Sequence[str]) -> None:
+        """Fill buckets up, here and in Redis if it can be reached."""
+        self._local.clear(keys)
+        with contextlib.suppress(RedisError, OSError):
+            await self._batcher.submit("DEL", *(f"limit:{key}" for key in keys))
+
     async def _evaluate(self, keys: list[str], numbers: list[float]) -> list[bytes]:
         try:
             answer: list[bytes] = await self._batcher.submit("EVALSHA", _TAKE_SHA, len(keys), *keys, *numbers)
@@ -124,6 +134,10 @@ class _LocalBuckets:
     def __init__(self, entries: int = 20_000) -> None:
         self._entries = entries
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def clear(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._levels.pop(key, None)
 
     def take(self, buckets: Sequence[Bucket]) -> Decision:
         now = time.monotonic()

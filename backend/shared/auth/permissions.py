@@ -42,7 +42,7 @@ SCOPE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     "ingest": frozenset({Permission.INGEST, Permission.RECEIPTS_READ}),
     "read": frozenset({Permission.READ, Permission.RECEIPTS_READ}),
     "write": frozenset({Permission.WRITE}),
-    "admin": frozenset({Permission.ADMIN}),
+    "admin": frozenset({Permission.ADMIN, Permission.WORKSPACE_READ}),
 }
 
 ROLES = tuple(ROLE_PERMISSIONS)

@@ -1,7 +1,7 @@
 """Builds the application of a service: the same errors, health, metrics and shutdown for each."""
 
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import Response
 
 from shared.errors import ApiError, FieldProblem, InvalidFieldsError, MalformedRequestError, UnauthorizedError
@@ -32,6 +33,7 @@ def create_service_app(
     title: str,
     max_body_bytes: int | None = None,
     metrics_need_token: bool = False,
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """Return an application with health, readiness, metrics and error handling, and no routes of its own yet.
 
@@ -43,6 +45,7 @@ def create_service_app(
         title: Shown in the OpenAPI document.
         max_body_bytes: Largest body; the settings' unless given.
         metrics_need_token: Whether /metrics wants ``METRICS_TOKEN`` (always, in production, when it is set).
+        middleware: Layers between the platform's own and the routes, outermost first.
     """
 
     @asynccontextmanager
@@ -63,6 +66,7 @@ def create_service_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        middleware=list(middleware),
     )
     app.state.settings = settings
     app.state.service = service

@@ -48,7 +48,11 @@ def translate(error: Exception) -> ApiError | None:
 
 
 class PlatformMiddleware:
-    """Outermost layer of every service, written for ASGI directly since it runs on the ingestion path."""
+    """Outermost layer of every service, written for ASGI directly since it runs on the ingestion path.
+
+    Headers that inner layers put into ``scope["response_headers"]`` (a list as in ASGI) are sent with the answer,
+    whatever it becomes.
+    """
 
     def __init__(self, app: ASGIApp, *, service: str, max_body_bytes: int, timeout_seconds: float) -> None:
         self._app = app
@@ -67,11 +71,11 @@ class PlatformMiddleware:
         request_id = scope["request_id"] = _request_id(scope)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(service=self._service, request_id=request_id)
-        exchange = _Exchange(receive, send, request_id.encode(), self._max_body_bytes)
+        exchange = _Exchange(scope, receive, send, self._max_body_bytes)
         self._in_flight.inc()
         try:
             async with asyncio.timeout(self._timeout):
-                exchange.check_declared_length(scope)
+                check_declared_length(scope, self._max_body_bytes)
                 await self._app(scope, exchange.receive, exchange.send)
         except Exception as error:
             await self._answer_error(scope, exchange, error)
@@ -121,31 +125,46 @@ class PlatformMiddleware:
         )
 
 
+def check_declared_length(scope: Scope, limit: int) -> None:
+    """Refuse a request that announces a body larger than ``limit`` bytes.
+
+    Raises:
+        PayloadTooLargeError: It does.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            raise _too_large(limit)
+
+
+def bounded(receive: Receive, limit: int) -> Receive:
+    """Return ``receive`` with a limit on the body; reading beyond it raises ``PayloadTooLargeError``."""
+    left = limit
+
+    async def receive_bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        if message["type"] == "http.request":
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _too_large(limit)
+        return message
+
+    return receive_bounded
+
+
+def _too_large(limit: int) -> PayloadTooLargeError:
+    return PayloadTooLargeError(f"The body is larger than {limit} bytes.")
+
+
 class _Exchange:
     """Wraps receive and send of one request."""
 
-    def __init__(self, receive: Receive, send: Send, request_id: bytes, max_body_bytes: int) -> None:
-        self._receive = receive
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
+        self._scope = scope
         self._send = send
-        self._request_id = request_id
-        self._left = self._limit = max_body_bytes
+        self._request_id = scope["request_id"].encode()
+        self.receive = bounded(receive, max_body_bytes)
         self.status = 0
-
-    def check_declared_length(self, scope: Scope) -> None:
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self._limit:
-                raise self._too_large()
-
-    def _too_large(self) -> PayloadTooLargeError:
-        return PayloadTooLargeError(f"The body is larger than {self._limit} bytes.")
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
-            if self._left < 0:
-                raise self._too_large()
-        return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -153,6 +172,7 @@ class _Exchange:
             headers = list(message.get("headers", ()))
             present = {name.lower() for name, _ in headers}
             headers.append((b"x-request-id", self._request_id))
+            headers += [header for header in self._scope.get("response_headers", ()) if header[0] not in present]
             headers += [header for header in _SECURITY_HEADERS if header[0] not in present]
             if _NO_STORE[0] not in present:
                 headers.append(_NO_STORE)
