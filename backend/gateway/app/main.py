@@ -1,0 +1,151 @@
+"""The gateway: the platform's public door."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from gateway.app.attempts import LoginAttempts
+from gateway.app.config import Settings
+from gateway.app.dependencies import Gateway
+from gateway.app.limits import RequestLimits
+from gateway.app.mail import Mailer
+from gateway.app.middleware.authentication import GatewayAuthenticator, SessionVerifier
+from gateway.app.middleware.door import Door
+from gateway.app.passwords import PasswordHasher
+from gateway.app.proxy import Proxy
+from gateway.app.queries import sessions
+from gateway.app.routes import api_keys, auth, team, workspaces
+from gateway.app.tokens import AccessTokens, OpaqueTokens
+from shared.auth.epoch import RevocationEpoch
+from shared.auth.internal import InternalTokenIssuer
+from shared.auth.keys import KeyVerifier
+from shared.database import create_pool, is_dependency_error, observe_pool, ping
+from shared.http.address import ClientAddress
+from shared.http.application import create_service_app
+from shared.http.idempotency import Idempotency
+from shared.logging import get_logger
+from shared.ratelimit import RateLimiter
+from shared.redis import RedisBatcher, connect
+
+# The largest body that ingestion reads; it is passed on as it comes, the limit after inflating is ingestion's.
+MAX_PROXIED_BYTES = 20 * 1024 * 1024
+_KEY_USAGE_SECONDS = 60.0
+_CLEANING_SECONDS = 3600.0
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"]
+_EXPOSED_HEADERS = [
+    "Content-Disposition",
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Receipt-ID",
+    "X-Request-ID",
+]
+
+logger = get_logger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the gateway's application."""
+    app = create_service_app(
+        "gateway",
+        settings,
+        start=_start,
+        title="Agent Observability Platform",
+        max_body_bytes=MAX_PROXIED_BYTES,
+        metrics_need_token=True,
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.browser_origins,
+                allow_methods=_METHODS,
+                allow_headers=_ALLOWED_HEADERS,
+                expose_headers=_EXPOSED_HEADERS,
+                max_age=600,
+            ),
+            Middleware(Door, settings=settings),
+        ],
+    )
+    for module in (auth, api_keys, workspaces, team):
+        app.include_router(module.router)
+    return app
+
+
+async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
+    settings: Settings = app.state.settings
+    secret = settings.jwt_secret.get_secret_value()
+    pool = await create_pool(settings.postgres_url, service="gateway", size=settings.database_pool_size)
+    stack.push_async_callback(pool.close)
+    cache, queue = connect(settings.cache_url), connect(settings.redis_url)
+    stack.push_async_callback(cache.aclose)
+    stack.push_async_callback(queue.aclose)
+    batcher = RedisBatcher(cache)
+    epoch, limiter = RevocationEpoch(batcher), RateLimiter(batcher)
+    addresses = ClientAddress(settings.trusted_proxies)
+    access_tokens = AccessTokens(secret, settings.access_token_minutes)
+    keys = KeyVerifier(pool, settings.api_key_salt.get_secret_value(), epoch, "gateway")
+    stack.push_async_callback(keys.write_last_used)
+    proxy = Proxy(settings.upstreams, timeout_seconds=settings.upstream_timeout_seconds)
+    stack.push_async_callback(proxy.close)
+    passwords = PasswordHasher(settings.password_cost, settings.password_threads)
+    stack.callback(passwords.close)
+    mailer = Mailer(settings)
+    stack.push_async_callback(mailer.close)
+    gateway = Gateway(
+        settings=settings,
+        pool=pool,
+        epoch=epoch,
+        authenticator=GatewayAuthenticator(
+            keys, SessionVerifier(pool, access_tokens, epoch), limiter, RequestLimits(settings), addresses
+        ),
+        attempts=LoginAttempts(limiter, settings),
+        access_tokens=access_tokens,
+        opaque_tokens=OpaqueTokens(secret),
+        internal_tokens=InternalTokenIssuer(settings.internal_token_secret.get_secret_value()),
+        passwords=passwords,
+        mailer=mailer,
+        proxy=proxy,
+        addresses=addresses,
+        idempotency=Idempotency(queue, secret, request_seconds=settings.request_timeout_seconds),
+    )
+    app.state.gateway, app.state.authenticator = gateway, gateway.authenticator
+    app.state.checks = {"postgres": partial(ping, pool), "redis": queue.ping, "redis_cache": cache.ping} | {
+        name: partial(proxy.check, name) for name in settings.upstreams
+    }
+
+    async def write_usage() -> None:
+        observe_pool(pool, "gateway", "metadata")
+        await keys.write_last_used()
+
+    stack.push_async_callback(_finish, gateway)
+    for work, seconds in (
+        (write_usage, _KEY_USAGE_SECONDS),
+        (partial(sessions.delete_expired, pool), _CLEANING_SECONDS),
+    ):
+        gateway.spawn(_repeat(work, seconds))
+    gateway.spawn(passwords.prepare())
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except Exception as error:
+            if not is_dependency_error(error):
+                logger.exception("housekeeping_failed")
+
+
+async def _finish(gateway: Gateway) -> None:
+    tasks = list(gateway.tasks)
+    for task in tasks:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*tasks, return_exceptions=True)

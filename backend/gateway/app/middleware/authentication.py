@@ -1,0 +1,122 @@
+"""Who makes a request, and whether they make too many."""
+
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+from gateway.app.limits import RequestLimits
+from gateway.app.queries import sessions
+from gateway.app.tokens import AccessClaims, AccessTokens, InvalidTokenError, fingerprint
+from shared.auth.context import AuthContext
+from shared.auth.credentials import read_credential
+from shared.auth.epoch import RevocationEpoch
+from shared.auth.keys import KEY_PREFIX, KeyVerifier
+from shared.auth.verdicts import Verdict, VerdictCache
+from shared.database import Pool
+from shared.errors import RateLimitedError, UnauthorizedError
+from shared.http.address import ClientAddress
+from shared.ratelimit import Bucket, RateLimiter
+
+_LIMITED = "Too many requests; wait and try again."
+
+
+class SessionVerifier:
+    """Turns access tokens into contexts; what a user may do is what the database says, not the token."""
+
+    def __init__(self, pool: Pool, tokens: AccessTokens, epoch: RevocationEpoch) -> None:
+        self._pool = pool
+        self._tokens = tokens
+        self._verdicts: VerdictCache[AccessClaims] = VerdictCache("sessions", "gateway", epoch, self._find, self._judge)
+
+    async def verify(self, token: str) -> AuthContext:
+        """Return the context of an access token.
+
+        Raises:
+            UnauthorizedError: The token is not valid, its session has ended, or the user no longer belongs here.
+            UnavailableError: The session is not known here and the database cannot be reached.
+        """
+        try:
+            verdict = await self._verdicts.resolve(fingerprint(token), lambda: self._tokens.read(token))
+        except InvalidTokenError as error:
+            raise UnauthorizedError from error
+        if verdict.expires_at <= time.time():
+            raise UnauthorizedError("The access token has expired.", code="token_expired")
+        return verdict.context
+
+    async def _find(self, claims: Sequence[AccessClaims]) -> list[dict[str, Any] | None]:
+        asked = [(uuid.UUID(item.session_id), uuid.UUID(item.user_id), uuid.UUID(item.workspace_id)) for item in claims]
+        return await sessions.find_access(self._pool, asked)
+
+    async def _judge(self, claims: AccessClaims, row: dict[str, Any]) -> Verdict:
+        context = AuthContext(
+            workspace_id=claims.workspace_id,
+            workspace_number=row["number"],
+            principal="user",
+            subject_id=claims.user_id,
+            role=row["role"],
+            session_id=claims.session_id,
+            platform_admin=row["platform_role"] == "platform_admin",
+            retention_days=row["retention_days"],
+        )
+        return Verdict(context, claims.expires_at)
+
+
+class GatewayAuthenticator:
+    """Accepts API keys and access tokens, and counts requests: by credential, or by address without one."""
+
+    def __init__(
+        self,
+        keys: KeyVerifier,
+        sessions: SessionVerifier,
+        limiter: RateLimiter,
+        limits: RequestLimits,
+        addresses: ClientAddress,
+    ) -> None:
+        self._keys = keys
+        self._sessions = sessions
+        self._limiter = limiter
+        self._limits = limits
+        self._addresses = addresses
+
+    async def authenticate(self, connection: HTTPConnection) -> AuthContext:
+        """Return the verified context.
+
+        Raises:
+            UnauthorizedError: There is no valid credential.
+            RateLimitedError: The credential, its workspace or, without a valid one, the address asks too often.
+        """
+        try:
+            context = await self._verify(read_credential(connection.headers))
+        except UnauthorizedError:
+            await self.count_anonymous(connection)
+            raise
+        if not connection.scope.get("counts_spans", False):
+            await self._count(connection, self._limits.of_credential(context))
+        return context
+
+    async def _verify(self, credential: str | None) -> AuthContext:
+        if credential is None:
+            raise UnauthorizedError
+        if credential.startswith(KEY_PREFIX):
+            return await self._keys.verify(credential)
+        return await self._sessions.verify(credential)
+
+    async def count_anonymous(self, connection: HTTPConnection) -> None:
+        """Count a request without an accepted credential.
+
+        Raises:
+            RateLimitedError: The address makes too many of them.
+        """
+        await self._count(connection, self._limits.of_address(self._addresses.bucket(connection)))
+
+    async def _count(self, connection: HTTPConnection, buckets: Sequence[Bucket]) -> None:
+        decision = await self._limiter.take(buckets)
+        headers = decision.headers
+        connection.scope["response_headers"] = [
+            (name.lower().encode(), value.encode()) for name, value in headers.items()
+        ]
+        if not decision.allowed:
+            raise RateLimitedError(_LIMITED, decision.retry_after, headers)

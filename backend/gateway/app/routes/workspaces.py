@@ -1,0 +1,119 @@
+"""Workspaces: those of the caller, and the one that the credential names."""
+
+import uuid
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from gateway.app.dependencies import Caller, GatewayDep, UserCaller
+from gateway.app.models.auth import WorkspaceView
+from gateway.app.models.workspaces import WorkspaceRequest, WorkspaceUpdate
+from gateway.app.queries import audit, workspaces
+from gateway.app.queries.audit import AuditEvent
+from gateway.app.queries.workspaces import WorkspaceChange
+from gateway.app.routes.auth import ERRORS
+from shared.auth.permissions import Permission
+from shared.errors import ConflictError, ForbiddenError, NotFoundError
+from shared.http.envelope import success
+from shared.http.guard import GuardedRoute, require
+from shared.http.schema import Enveloped, EnvelopedPage
+
+router = APIRouter(prefix="/api/v1", tags=["workspaces"], route_class=GuardedRoute, responses=ERRORS)
+
+_LONGEST_LIST = 1_000
+
+
+@router.get(
+    "/workspaces",
+    dependencies=[Depends(require(Permission.ACCOUNT))],
+    response_model=EnvelopedPage[WorkspaceView],
+    summary="The caller's workspaces",
+)
+async def list_workspaces(request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
+    found = await workspaces.list_of_user(gateway.pool, uuid.UUID(caller.subject_id))
+    data = [WorkspaceView.of(workspace).model_dump() for workspace in found]
+    return success(request, data, pagination={"cursor": None, "has_more": False, "limit": _LONGEST_LIST})
+
+
+@router.post(
+    "/workspaces",
+    status_code=201,
+    dependencies=[Depends(require(Permission.ACCOUNT))],
+    response_model=Enveloped[WorkspaceView],
+    summary="Create a workspace, owned by the caller",
+)
+async def create(body: WorkspaceRequest, request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
+    if gateway.settings.registration == "closed" and not caller.platform_admin:
+        raise ForbiddenError("New workspaces are made by the platform administrator.", code="registration_closed")
+    async with gateway.transaction() as connection:
+        workspace = await workspaces.create(
+            connection,
+            uuid.UUID(caller.subject_id),
+            body.name,
+            retention_days=gateway.settings.retention_days,
+            slug=body.slug,
+            description=body.description,
+            timezone=body.timezone,
+        )
+        if workspace is None:
+            raise ConflictError("The slug is taken.", code="slug_taken")
+        event = AuditEvent("create_workspace", workspace.workspace_id, "workspace", str(workspace.workspace_id))
+        await audit.append(connection, gateway.actor(request), event)
+    return success(request, WorkspaceView.of(workspace).model_dump(), status=201)
+
+
+@router.get(
+    "/workspace",
+    dependencies=[Depends(require(Permission.WORKSPACE_READ))],
+    response_model=Enveloped[WorkspaceView],
+    summary="The credential's workspace",
+)
+async def read(request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+    async with gateway.pool.acquire() as connection:
+        workspace = await workspaces.find(connection, uuid.UUID(caller.workspace_id), _user_id(caller.user_id))
+    if workspace is None:
+        raise NotFoundError
+    return success(request, WorkspaceView.of(workspace).model_dump())
+
+
+@router.put(
+    "/workspace",
+    dependencies=[Depends(require(Permission.ADMIN))],
+    response_model=Enveloped[WorkspaceView],
+    summary="Change name, slug, description, time zone or retention",
+)
+async def update(body: WorkspaceUpdate, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+    workspace_id = uuid.UUID(caller.workspace_id)
+    values = body.model_dump(exclude_none=True)
+    async with gateway.transaction() as connection:
+        if not await workspaces.update(connection, workspace_id, WorkspaceChange(**values)):
+            raise ConflictError("The slug is taken.", code="slug_taken")
+        event = AuditEvent("update_workspace", workspace_id, "workspace", str(workspace_id), details=values)
+        await audit.append(connection, gateway.actor(request), event)
+        workspace = await workspaces.find(connection, workspace_id, _user_id(caller.user_id))
+    if workspace is None:
+        raise NotFoundError
+    # Verdicts carry the retention that ingestion applies.
+    await gateway.access_withdrawn()
+    return success(request, WorkspaceView.of(workspace).model_dump())
+
+
+@router.delete(
+    "/workspace",
+    dependencies=[Depends(require(Permission.WORKSPACE_DELETE))],
+    response_model=Enveloped[dict[str, str]],
+    summary="Delete the workspace; every access to it ends at once",
+)
+async def delete(request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
+    workspace_id = uuid.UUID(caller.workspace_id)
+    async with gateway.transaction() as connection:
+        if not await workspaces.delete(connection, workspace_id):
+            raise NotFoundError
+        event = AuditEvent("delete_workspace", workspace_id, "workspace", str(workspace_id))
+        await audit.append(connection, gateway.actor(request), event)
+    await gateway.access_withdrawn()
+    return success(request, {"id": str(workspace_id)})
+
+
+def _user_id(user_id: str | None) -> uuid.UUID | None:
+    return uuid.UUID(user_id) if user_id is not None else None
