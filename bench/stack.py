@@ -5,10 +5,11 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ import httpx
 import psutil
 from launcher.deployment import ENV_FILE, Deployment
 from launcher.environment import merged_environment
-from launcher.ports import any_free_port
 from launcher.programs import standard_ports
 
 _START_SECONDS = 180
@@ -114,18 +114,20 @@ class Stack:
         await process.wait()
 
 
+def _free_ports(number: int) -> list[int]:
+    # All are held until the last is known, so that none is given twice.
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 @asynccontextmanager
 async def running_stack(settings: Mapping[str, str] | None = None) -> AsyncIterator[Stack]:
     """Run the platform with default settings, apart from those given, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="agentobs-bench-"))
     # The database runs under an account of its own when root starts it.
     folder.chmod(0o755)
-    taken: set[int] = set()
-    ports = {}
-    for name in standard_ports():
-        port = any_free_port(taken)
-        taken.add(port)
-        ports[name] = str(port)
+    ports = {name: str(port) for name, port in zip(standard_ports(), _free_ports(len(standard_ports())), strict=True)}
     own = {**os.environ, **ports, "AGENTOBS_DATA_DIR": str(folder), **(settings or {})}
     deployment = Deployment(merged_environment(ENV_FILE, own))
     stack = Stack(deployment, own)
