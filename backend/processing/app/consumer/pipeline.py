@@ -1,0 +1,75 @@
+"""A worker with everything it needs, and prices that follow the table."""
+
+import asyncio
+from contextlib import suppress
+
+from redis.asyncio import Redis
+
+from processing.app.config import Settings
+from processing.app.consumer.worker import Worker
+from processing.app.publisher import Relay
+from processing.app.queries.prices import load_prices, refresh_prices
+from processing.app.queries.storing import TraceStore
+from processing.app.storing import StoppingError, Storer
+from shared.database import Pool, is_dependency_error
+from shared.logging import get_logger
+from shared.pricing.book import PriceBook
+from shared.streams.queue import PendingQueue
+
+logger = get_logger(__name__)
+
+
+class Pipeline:
+    """Runs a worker; started anew, it begins with prices read again and a consumer name of its own.
+
+    Args:
+        writer: Pool of the traces database.
+        client: Redis of the queue, for the worker alone.
+        queue: The pending streams, on the same client.
+        stopping: Set when the process stops.
+        relay: Told after each batch that was stored.
+        settings: Sizes and times.
+    """
+
+    def __init__(
+        self,
+        writer: Pool,
+        client: Redis,
+        queue: PendingQueue,
+        stopping: asyncio.Event,
+        relay: Relay,
+        settings: Settings,
+    ) -> None:
+        self._writer = writer
+        self._client = client
+        self._queue = queue
+        self._stopping = stopping
+        self._relay = relay
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Store what arrives until told to stop."""
+        storer = Storer(TraceStore(self._writer), PriceBook(()), self._stopping)
+        try:
+            storer.book = await storer.patiently(lambda: load_prices(self._writer))
+        except StoppingError:
+            return
+        worker = Worker(self._client, self._queue, storer, self._stopping, self._relay.announce, self._settings)
+        refreshing = asyncio.create_task(self._refresh_prices(storer.book))
+        try:
+            await worker.run()
+        finally:
+            refreshing.cancel()
+            with suppress(asyncio.CancelledError):
+                await refreshing
+
+    async def _refresh_prices(self, book: PriceBook) -> None:
+        while True:
+            await asyncio.sleep(self._settings.processing_price_seconds)
+            try:
+                if await refresh_prices(self._writer, book):
+                    logger.info("prices_refreshed")
+            except Exception as error:
+                # Yesterday's prices are better than none.
+                if not is_dependency_error(error):
+                    logger.exception("prices_not_refreshed")

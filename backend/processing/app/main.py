@@ -1,0 +1,89 @@
+"""The processing service: stores what ingestion accepted, and answers what became of it."""
+
+import asyncio
+import gc
+from contextlib import AsyncExitStack
+
+from fastapi import FastAPI
+
+from processing.app.config import Settings
+from processing.app.consumer import Pipeline
+from processing.app.publisher import Relay
+from processing.app.queries.outbox import Outbox
+from processing.app.routes import router
+from processing.app.supervision import Supervised
+from processing.app.upkeep import Upkeep
+from shared.auth.internal import InternalTokenVerifier
+from shared.database import create_pool, ping
+from shared.http.application import create_service_app
+from shared.http.guard import InternalAuthenticator
+from shared.redis import COMMAND_SECONDS, connect
+from shared.streams.contracts import pending_streams
+from shared.streams.queue import PendingQueue
+
+SERVICE = "processing"
+
+_WRITER_CONNECTIONS = 4
+_WRITER_STATEMENT_SECONDS = 60.0
+# A plan kept from when a day's partition was empty would scan it for the rest of the day.
+_SERVER_SETTINGS = {"plan_cache_mode": "force_custom_plan", "jit": "off", "synchronous_commit": "on"}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application of the service; its tasks live as long as the application runs."""
+
+    async def start(app: FastAPI, stack: AsyncExitStack) -> None:
+        writer = await create_pool(
+            settings.timescale_url,
+            service=SERVICE,
+            size=_WRITER_CONNECTIONS,
+            statement_seconds=_WRITER_STATEMENT_SECONDS,
+            server_settings=_SERVER_SETTINGS,
+        )
+        stack.push_async_callback(writer.close)
+        reader = await create_pool(
+            settings.timescale_url, service=SERVICE, size=settings.database_pool_size, server_settings=_SERVER_SETTINGS
+        )
+        stack.push_async_callback(reader.close)
+        metadata = await create_pool(settings.postgres_url, service=SERVICE, size=2)
+        stack.push_async_callback(metadata.close)
+        client = connect(settings.redis_url)
+        stack.push_async_callback(client.aclose)
+        # A blocking read must be allowed to take its time beside that of any command.
+        worker_client = connect(settings.redis_url, command_seconds=COMMAND_SECONDS + settings.processing_block_seconds)
+        stack.push_async_callback(worker_client.aclose)
+
+        streams = pending_streams(settings.stream_shards)
+        app.state.queue = PendingQueue(client, streams)
+        app.state.reader = reader
+        app.state.metadata = metadata
+        app.state.authenticator = InternalAuthenticator(
+            InternalTokenVerifier(settings.internal_token_secret.get_secret_value(), SERVICE)
+        )
+        app.state.checks = {
+            "redis": client.ping,
+            "traces_database": lambda: ping(reader),
+            "metadata_database": lambda: ping(metadata),
+        }
+        _collect_by_hand(stack)
+        stopping = asyncio.Event()
+        relay = Relay(client, Outbox(writer), stopping)
+        pipeline = Pipeline(writer, worker_client, PendingQueue(worker_client, streams), stopping, relay, settings)
+        upkeep = Upkeep(writer, metadata, {"traces": reader, "metadata": metadata}, stopping, settings)
+        for name, work in (("relay", relay.run), ("upkeep", upkeep.run), ("worker", pipeline.run)):
+            task = Supervised(SERVICE, name, work, stopping)
+            stack.push_async_callback(task.stop, settings.processing_stop_seconds)
+            app.state.checks[name] = task.check
+
+    app = create_service_app(SERVICE, settings, start=start, title="Agent Observability Platform: processing")
+    app.include_router(router)
+    return app
+
+
+def _collect_by_hand(stack: AsyncExitStack) -> None:
+    """Keep the garbage collector out of decoding, whose time it would double; the worker runs it between batches."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    stack.callback(gc.enable)
+    stack.callback(gc.unfreeze)

@@ -1,0 +1,133 @@
+"""Announces changed traces: from the outbox to the stream of other services and to people who watch."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from processing.app.metrics import RELAYED
+from processing.app.queries.outbox import Outbox
+from shared.database import is_dependency_error
+from shared.logging import get_logger
+from shared.streams.contracts import TRACES_STORED, TracesStored, encode_event, workspace_channel
+from shared.telemetry import FAILURES
+
+SERVICE = "processing"
+EVENT = "traces.stored"
+KEPT_WITHOUT_GROUPS = 10_000
+MAX_IDS_AN_EVENT = 100
+_COALESCE_SECONDS = 0.1
+_SWEEP_SECONDS = 2.0
+_TRIM_SECONDS = 10.0
+_ALARM_LENGTH = 500_000
+_BACKOFF_CAP = 5.0
+
+logger = get_logger(__name__)
+
+
+class Relay:
+    """Moves rows of the outbox to ``traces:stored`` and to the channels of their workspaces.
+
+    A row is removed only after it was announced, so a crash in between announces it twice and loses none. Every
+    process runs a relay, and each takes what no other is busy with.
+    """
+
+    def __init__(self, client: Redis, outbox: Outbox, stopping: asyncio.Event) -> None:
+        self._client = client
+        self._outbox = outbox
+        self._stopping = stopping
+        self._due = asyncio.Event()
+        self._trimmed = 0.0
+
+    def announce(self) -> None:
+        """Say that something was stored."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Relay until told to stop, and once more then."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                await self._relay_all()
+                if time.monotonic() - self._trimmed > _TRIM_SECONDS:
+                    self._trimmed = time.monotonic()
+                    await self._trim()
+                failures = 0
+            except Exception as error:
+                if not (isinstance(error, RedisError) or is_dependency_error(error)):
+                    raise
+                failures += 1
+                FAILURES.labels(SERVICE, "relay", "dependency").inc()
+                logger.warning("relay_waits", error=type(error).__name__)
+                await self._pause(random.uniform(0, min(_BACKOFF_CAP, 0.1 * 2**failures)))
+            await self._wait()
+        with suppress(Exception):
+            await self._relay_all()
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SWEEP_SECONDS):
+                await self._due.wait()
+                # What is stored in the next moment travels along.
+                await asyncio.sleep(_COALESCE_SECONDS)
+        self._due.clear()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _relay_all(self) -> None:
+        while await self._outbox.relay(self._send):
+            pass
+
+    async def _send(self, messages: list[TracesStored]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for message in messages:
+            fields: Any = message.encode()
+            pipeline.xadd(TRACES_STORED, fields)
+        for workspace, traces in _by_workspace(messages).items():
+            event = encode_event(EVENT, {"trace_ids": traces[:MAX_IDS_AN_EVENT], "count": len(traces)})
+            pipeline.publish(workspace_channel(workspace), event)
+        await pipeline.execute()
+        RELAYED.inc(sum(len(message.trace_ids) for message in messages))
+
+    async def _trim(self) -> None:
+        """Remove what every group is done with; nothing that is pending or undelivered anywhere."""
+        try:
+            groups: Any = await self._client.xinfo_groups(TRACES_STORED)
+        except ResponseError:
+            return
+        if not groups:
+            await self._client.xtrim(TRACES_STORED, maxlen=KEPT_WITHOUT_GROUPS, approximate=True)
+            return
+        needed = [await self._first_needed(group) for group in groups]
+        # Ids are pairs of numbers; as text, "9-1" would come after "10-1".
+        lowest = min(needed, key=_position)
+        await self._client.xtrim(TRACES_STORED, minid=lowest, approximate=True)
+        length = await self._client.xlen(TRACES_STORED)
+        if length > _ALARM_LENGTH:
+            logger.error("stored_traces_not_consumed", length=length, groups=len(groups))
+
+    async def _first_needed(self, group: dict[str, Any]) -> bytes:
+        if not group["pending"]:
+            return bytes(group["last-delivered-id"])
+        summary: Any = await self._client.xpending(TRACES_STORED, group["name"])
+        return bytes(summary["min"] or group["last-delivered-id"])
+
+
+def _position(identifier: bytes) -> tuple[int, int]:
+    milliseconds, _, number = identifier.partition(b"-")
+    return int(milliseconds), int(number or 0)
+
+
+def _by_workspace(messages: Iterable[TracesStored]) -> dict[str, list[str]]:
+    workspaces: dict[str, dict[str, None]] = {}
+    for message in messages:
+        workspaces.setdefault(message.workspace, {}).update(dict.fromkeys(message.trace_ids))
+    return {workspace: list(traces) for workspace, traces in workspaces.items()}

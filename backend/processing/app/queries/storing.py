@@ -1,0 +1,293 @@
+"""The transaction that stores a batch."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from db.maintenance import ensure_partitions
+from processing.app.batch import (
+    Batch,
+    Counts,
+    Group,
+    Known,
+    Rendered,
+    Statistics,
+    TraceKey,
+    count,
+    outbox_rows,
+    receipt_row,
+    render,
+)
+from processing.app.items import DecodedRequest
+from processing.app.queries import traces
+from processing.app.queries.dead_letters import insert_dead_letters, settle_replay
+from processing.app.queries.records import insert_records, insert_scores
+from processing.app.rows import (
+    LOG_COLUMNS,
+    OUTBOX_COLUMNS,
+    PAYLOAD_COLUMNS,
+    RECEIPT_COLUMNS,
+    SPAN_COLUMNS,
+    STATS_COLUMNS,
+    TRACE_COLUMNS,
+    copy_document,
+    encode_trace,
+)
+from shared.database import Connection, Pool
+from shared.streams.contracts import PendingRequest
+
+_CHUNK = 1 << 20
+
+
+class ConflictError(Exception):
+    """Something that the batch relied on changed meanwhile; stored anew from the start, it will succeed."""
+
+
+class UnusableDatabaseError(ConnectionError):
+    """The database lacks a table, column or permission: a fault of the installation and of no item."""
+
+
+@dataclass(slots=True)
+class Stored:
+    """What a transaction did; ``spans`` counts new spans, ``changed`` the traces whose rows are new."""
+
+    counts: list[Counts]
+    spans: int
+    changed: int
+
+
+class TraceStore:
+    """Stores batches in the traces database."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._days: set[date] = set()
+
+    async def prepare_days(self, days: Iterable[date]) -> None:
+        """Make sure that rows of these days can be stored; a day is looked up once a process."""
+        missing = set(days) - self._days
+        if missing:
+            async with self._pool.acquire() as connection:
+                await ensure_partitions(connection, missing)
+            self._days |= missing
+
+    async def store(self, batch: Batch, stored_ns: int) -> Stored:
+        """Store a batch in one transaction.
+
+        Args:
+            batch: Grouped requests; it may be stored again after an error.
+            stored_ns: The present, nanoseconds since the Unix epoch.
+
+        Raises:
+            ConflictError: The same must be tried again from the start.
+            Exception: The database cannot be reached, or refuses the data.
+        """
+        async with self._transaction() as connection:
+            return await _store(connection, batch, stored_ns)
+
+    async def try_out(self, batch: Batch) -> None:
+        """Do everything that ``store`` does and undo it.
+
+        Raises:
+            Exception: As ``store``.
+        """
+        async with self._transaction() as connection:
+            inner = connection.transaction()
+            await inner.start()
+            await _store(connection, batch, 0)
+            await inner.rollback()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield connection
+        except asyncpg.UniqueViolationError as error:
+            raise ConflictError from error
+        except asyncpg.SyntaxOrAccessError as error:
+            raise UnusableDatabaseError(str(error)) from error
+        except asyncpg.CheckViolationError as error:
+            # A partition that was there when its day was looked up has been dropped since.
+            if "no partition" not in str(error) or not self._days:
+                raise
+            self._days.clear()
+            raise ConflictError from error
+
+    async def find_stored(self, requests: Sequence[PendingRequest]) -> set[str]:
+        """Return the receipts of requests that were stored before, replays of dead letters included."""
+        found: set[str] = set()
+        receipts = [request for request in requests if request.replay_of is None]
+        replays = [UUID(request.replay_of) for request in requests if request.replay_of is not None]
+        if receipts:
+            times = [_moment(request.received_at // 1000) for request in receipts]
+            rows = await self._pool.fetch(
+                _SELECT_RECEIPTS, [UUID(request.receipt_id) for request in receipts], min(times), max(times)
+            )
+            found |= {str(row["receipt_id"]) for row in rows}
+        if replays:
+            rows = await self._pool.fetch(_SELECT_REPLAYING, replays)
+            waiting = {str(row["dead_letter_id"]) for row in rows}
+            found |= {request.replay_of for request in requests if request.replay_of} - waiting
+        return found
+
+    async def find_repeated(self, requests: Sequence[PendingRequest]) -> set[tuple[int, str, str]]:
+        """Return workspace number, digest and format of those bodies that were stored as a whole in the last day."""
+        asked = [request for request in requests if request.digest is not None and request.replay_of is None]
+        if not asked:
+            return set()
+        since = _moment(min(request.received_at for request in asked) // 1000) - timedelta(hours=24)
+        rows = await self._pool.fetch(
+            _SELECT_DIGESTS,
+            [request.workspace_id for request in asked],
+            [bytes.fromhex(request.digest or "") for request in asked],
+            since,
+        )
+        return {(row["workspace_id"], row["digest"].hex(), row["format"]) for row in rows}
+
+
+# Bounds on the partition column leave all but a day or two out of the plan.
+_SELECT_RECEIPTS = """
+select receipt_id from ingest_receipts
+where receipt_id = any($1::uuid[]) and received_at between $2 and $3
+"""
+_SELECT_REPLAYING = """
+select dead_letter_id from dead_letters
+where dead_letter_id = any($1::uuid[]) and state = 'replaying' /* ids of one workspace each, made by replay */
+"""
+_SELECT_DIGESTS = """
+select r.workspace_id, r.digest, r.format
+from ingest_receipts r
+join unnest($1::int4[], $2::bytea[]) as asked (workspace_id, digest)
+  on r.workspace_id = asked.workspace_id and r.digest = asked.digest
+where r.digest is not null and r.received_at >= $3
+"""
+
+
+async def _store(connection: Connection, batch: Batch, stored_ns: int) -> Stored:
+    stored = [0] * len(batch.requests)
+    duplicate = list(batch.duplicates)
+    rendered: list[tuple[TraceKey, Rendered, int]] = []
+    keys = batch.sorted_keys()
+    fresh = await traces.insert_heads(connection, [batch.groups[key] for key in keys]) if keys else set()
+    known = [key for key in keys if key not in fresh]
+    for key in keys:
+        if key in fresh:
+            group = batch.groups[key]
+            for position, _ in group.spans.values():
+                stored[position] += 1
+            for position, _ in group.logs.values():
+                stored[position] += 1
+            rendered.append((key, group.fresh or render(group), 1))
+    if known:
+        rendered += await _merge(connection, [batch.groups[key] for key in known], stored, duplicate)
+    await _copy_traces(connection, rendered)
+    await _announce(connection, batch, rendered)
+    spans = sum(stored)
+    for position, is_new in await insert_records(connection, batch.records):
+        if is_new:
+            stored[position] += 1
+        else:
+            duplicate[position] += 1
+    await insert_scores(connection, batch.scores)
+    counts = await _account(connection, batch.requests, stored, duplicate, stored_ns)
+    return Stored(counts, spans, len(rendered))
+
+
+async def _merge(
+    connection: Connection, groups: Sequence[Group], stored: list[int], duplicate: list[int]
+) -> list[tuple[TraceKey, Rendered, int]]:
+    """Add groups to traces that exist: leave out what is stored, replace versions that lose, fold the rows anew."""
+    heads = await traces.lock_heads(connection, groups)
+    if len(heads) != len(groups):
+        # Retention took a head between the insertion that met it and the lock.
+        raise ConflictError
+    versions = await traces.read_versions(connection, heads)
+    changes: list[traces.Change] = []
+    for group in groups:
+        key = (group.workspace, group.trace_id)
+        change = traces.compare(group, heads[key], versions[key], stored, duplicate)
+        if change is not None:
+            changes.append(change)
+    if not changes:
+        return []
+    await traces.remove_replaced(connection, changes)
+    contents = await traces.read_contents(connection, changes)
+    await traces.update_heads(connection, changes)
+    rendered = []
+    for change in changes:
+        key = (change.group.workspace, change.group.trace_id)
+        content = contents[key]
+        rows = render(change.group, Known(content.spans, content.logs))
+        if rows.trace is not None and rows.trace.external_trace_id is None:
+            rows.trace.external_trace_id = content.external_id
+        rendered.append((key, rows, change.revision))
+    return rendered
+
+
+async def _copy_traces(connection: Connection, rendered: Sequence[tuple[TraceKey, Rendered, int]]) -> None:
+    await copy_rows(connection, "spans", SPAN_COLUMNS, [row for _, rows, _ in rendered for row in rows.spans])
+    await copy_rows(
+        connection, "span_payloads", PAYLOAD_COLUMNS, [row for _, rows, _ in rendered for row in rows.payloads]
+    )
+    await copy_rows(connection, "span_logs", LOG_COLUMNS, [row for _, rows, _ in rendered for row in rows.logs])
+    await copy_rows(
+        connection,
+        "traces",
+        TRACE_COLUMNS,
+        [encode_trace(key[0], rows.trace, revision) for key, rows, revision in rendered if rows.trace is not None],
+    )
+
+
+async def _announce(connection: Connection, batch: Batch, rendered: Sequence[tuple[TraceKey, Rendered, int]]) -> None:
+    workspaces = {request.pending.workspace_id: request.pending.workspace for request in batch.requests}
+    changed = [(*key, revision) for key, rows, revision in rendered if rows.trace is not None]
+    await copy_rows(connection, "outbox", OUTBOX_COLUMNS, outbox_rows(workspaces, changed))
+
+
+async def _account(
+    connection: Connection, requests: Sequence[DecodedRequest], stored: list[int], duplicate: list[int], stored_ns: int
+) -> list[Counts]:
+    """Write receipts, statistics and dead letters."""
+    statistics = Statistics()
+    receipts: list[bytes] = []
+    all_counts: list[Counts] = []
+    for position, request in enumerate(requests):
+        pending = request.pending
+        if request.is_repeated:
+            duplicate[position] = pending.received
+        counts = count(request, stored[position], duplicate[position])
+        all_counts.append(counts)
+        if pending.replay_of is not None:
+            delta = await settle_replay(connection, request, counts)
+            if delta is None:
+                raise ConflictError
+            statistics.add(request, delta, None)
+            continue
+        receipts.append(receipt_row(request, counts, stored_ns))
+        statistics.add(request, counts, stored_ns - pending.received_at)
+        if request.poison:
+            await insert_dead_letters(connection, pending, request.poison)
+    await copy_rows(connection, "ingest_receipts", RECEIPT_COLUMNS, receipts)
+    await copy_rows(connection, "ingest_stats", STATS_COLUMNS, statistics.rows())
+    return all_counts
+
+
+async def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[bytes]) -> None:
+    """Copy rows into a table; nothing is sent when there are none."""
+    if rows:
+        await connection.copy_to_table(
+            table, source=_pieces(copy_document(rows)), columns=columns, format="binary", timeout=None
+        )
+
+
+async def _pieces(document: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(document), _CHUNK):
+        yield document[start : start + _CHUNK]
+
+
+def _moment(time_us: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
