@@ -141,6 +141,11 @@ def _locate_in_list(value: list[object], depth: int) -> list[object] | None:
     return None
 
 
+def _word(raw: dict[str, object], key: str) -> str:
+    value = raw.get(key)
+    return value if isinstance(value, str) else ""
+
+
 def is_message(raw: dict[str, object]) -> bool:
     """Return whether a mapping is a message, a choice or an item of any vendor's conversation."""
     if "role" in raw:
@@ -156,7 +161,7 @@ def is_message(raw: dict[str, object]) -> bool:
         if kind in ("ChatGeneration", "ChatGenerationChunk", "Generation", "GenerationChunk"):
             return True
     if "event.name" in raw:
-        return raw["event.name"] in _EVENT_ROLES
+        return _word(raw, "event.name") in _EVENT_ROLES
     if isinstance(raw.get("message"), dict):
         return "finish_reason" in raw or "index" in raw or "finishReason" in raw or is_message(mapping(raw["message"]))
     if isinstance(raw.get("content"), dict) and "parts" in mapping(raw["content"]):
@@ -177,7 +182,7 @@ def read_message(raw: object, role: str, depth: int = 0) -> list[Message]:
         name = str(names[-1]).lower() if isinstance(names, list) and names else ""
         kwargs = mapping(raw["kwargs"])
         return read_message({"type": _ROLES.get(name, role), **kwargs}, _ROLES.get(name, role), depth + 1)
-    if isinstance(raw.get("data"), dict) and raw.get("type") in _LC_TYPES:
+    if isinstance(raw.get("data"), dict) and _word(raw, "type") in _LC_TYPES:
         return read_message({"type": raw["type"], **mapping(raw["data"])}, role, depth + 1)
     event = raw.get("event.name")
     if isinstance(event, str) and event in _EVENT_ROLES:

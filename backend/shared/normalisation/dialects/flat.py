@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-import orjson
-
 from shared.ids import flat_span_key, is_hex, trace_key
-from shared.normalisation.dialects.own import own_attributes, start_of
+from shared.normalisation.dialects.own import own_attributes, raw_of, start_of
 from shared.normalisation.values import NAME_LIMIT, number, text
 from shared.otlp.source import SourceScope, SourceSpan
 
@@ -37,5 +35,5 @@ def flat_to_source(item: Mapping[str, object], received_at_ns: int) -> SourceSpa
         scope=SourceScope({}, "agentobs.flat", ""),
         attribute_count=len(attributes),
         external_trace_id=None if is_hex(trace_id, 32) else trace_id,
-        raw=orjson.dumps(item, default=str, option=orjson.OPT_SORT_KEYS),
+        raw=raw_of(item),
     )

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-import orjson
-
 from shared.ids import is_hex, span_key, trace_key
-from shared.normalisation.dialects.own import moment_of, own_attributes, start_of
+from shared.normalisation.dialects.own import moment_of, own_attributes, raw_of, start_of
 from shared.normalisation.values import NAME_LIMIT, number, text
 from shared.otlp.source import SourceEvent, SourceLink, SourceScope, SourceSpan
 
@@ -42,7 +40,7 @@ def native_to_source(item: Mapping[str, object]) -> SourceSpan:
         links=[_link(link) for link in _mappings(item.get("links"))],
         attribute_count=len(attributes),
         external_trace_id=None if is_hex(trace_id, 32) else trace_id,
-        raw=orjson.dumps(item, default=str, option=orjson.OPT_SORT_KEYS),
+        raw=raw_of(item),
     )
 
 

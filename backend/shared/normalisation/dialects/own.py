@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from shared.normalisation.values import number, time_ns
+import orjson
+
+from shared.normalisation.values import dump, number, time_ns
 
 PREFIX = "agentobs."
 # The public field and the attribute it becomes.
@@ -59,6 +61,14 @@ def own_attributes(item: Mapping[str, object]) -> dict[str, object]:
     elif isinstance(error, str) and error:
         attributes[f"{PREFIX}error.message"] = error
     return attributes
+
+
+def raw_of(item: Mapping[str, object]) -> bytes:
+    """Return the item as JSON that does not depend on the order of its fields."""
+    try:
+        return orjson.dumps(item, default=str, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, ValueError):
+        return dump(item).encode()
 
 
 def moment_of(value: object) -> int | None:
