@@ -60,7 +60,6 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "gen_ai.operation.name",
         "ai.operationId",
         "llm.request.type",
-        "sdk_span_type",
         "span_data.type",
     ),
     Fact.AGENT: (
@@ -70,7 +69,6 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "langsmith.metadata.lc_agent_name",
         "traceloop.association.properties.lc_agent_name",
         "agent_name",
-        "agno.agent.name",
         "crewai.agent.role",
         "ai.telemetry.functionId",
         "gen_ai.agent.id",
@@ -101,7 +99,6 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "ai.telemetry.metadata.threadId",
         "ai.telemetry.metadata.chatId",
         "metadata.session_id",
-        "agno.session.id",
         "trace.group_id",
         "session_id",
         "thread_id",
@@ -124,7 +121,6 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "metadata.user_api_key_end_user_id",
         "metadata.user_api_key_user_id",
         "metadata.user_id",
-        "agno.user.id",
         "gen_ai.user",
         "llm.user",
         "gcp.vertex.agent.user_id",
@@ -202,7 +198,6 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "gen_ai.usage.cached_input_tokens",
         "gen_ai.usage.details.cache_read_tokens",
         "gen_ai.usage.details.cached_tokens",
-        "gen_ai.usage.details.cache_read_input_tokens",
         "gen_ai.usage.input_token_details",
         "ai.usage.cachedInputTokens",
         "ai.usage.inputTokenDetails.cacheReadTokens",
@@ -257,13 +252,8 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "langfuse.observation.completion_start_time",
         "gen_ai.server.time_to_first_token",
     ),
-    Fact.TOOL_NAME: (
-        "agentobs.tool_name",
-        "gen_ai.tool.name",
-        "tool.name",
-        "ai.toolCall.name",
-        "tool_name",
-    ),
+    Fact.TOOL_NAME: ("agentobs.tool_name", "gen_ai.tool.name", "tool.name", "ai.toolCall.name", "tool_name"),
+    # An agent's or a tool's name, whichever the span is.
     Fact.ENTITY_NAME: (
         "traceloop.entity.name",
         "graph.node.name",
@@ -277,11 +267,7 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "deployment.environment.name",
         "deployment.environment",
     ),
-    Fact.RELEASE: (
-        "agentobs.release",
-        "langfuse.release",
-        "langfuse.version",
-    ),
+    Fact.RELEASE: ("agentobs.release", "langfuse.release", "langfuse.version"),
     # All of these are merged, in this order.
     Fact.TAGS: (
         "agentobs.tags",
@@ -297,7 +283,6 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
     Fact.METADATA: (
         "agentobs.metadata",
         "langfuse.trace.metadata.*",
-        "langfuse.trace.metadata",
         "langfuse.metadata",
         "langfuse.observation.metadata.*",
         "ai.telemetry.metadata.*",
@@ -308,12 +293,7 @@ PRECEDENCE: dict[Fact, tuple[str, ...]] = {
         "mlflow.traceTag.*",
         "metadata",
     ),
-    Fact.RESPONSE_ID: (
-        "agentobs.response_id",
-        "gen_ai.response.id",
-        "ai.response.id",
-        "llm.response.id",
-    ),
+    Fact.RESPONSE_ID: ("agentobs.response_id", "gen_ai.response.id", "ai.response.id", "llm.response.id"),
     Fact.LEVEL: ("agentobs.status", "langfuse.observation.level"),
     Fact.ERROR_TYPE: ("agentobs.error.type", "error.type", "exception.type"),
     Fact.ERROR_MESSAGE: (

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
-from shared.domain import NANO_PER_USD, CostSource, SpanKind, Status
+from shared.domain import CostSource, SpanKind, Status
 from shared.normalisation.dialects import (
     genai,
     genai_events,
@@ -16,7 +16,6 @@ from shared.normalisation.dialects import (
     microsoft,
     openinference,
     pydantic_logfire,
-    strands,
     traceloop,
     vercel,
 )
@@ -24,12 +23,12 @@ from shared.normalisation.errors import describe_error, is_timeout
 from shared.normalisation.keytable import CODE_OF, KEY_OF, family, first_code, known, learn
 from shared.normalisation.kinds import read_entity_kind, read_kind
 from shared.normalisation.labels import read_metadata, read_tags
+from shared.normalisation.measures import add_usage, read_ttft, set_cost, set_usage
 from shared.normalisation.model import Score, SpanRow
 from shared.normalisation.precedence import RESOURCE_PRECEDENCE, SERVICE_KEYS, Fact
 from shared.normalisation.preview import conversation_preview, preview
 from shared.normalisation.providers import canonical_provider
-from shared.normalisation.usage import Usage, read_usage
-from shared.normalisation.values import ID_LIMIT, INT4_MAX, INT8_MAX, NAME_LIMIT, clean, integer, mapping, number, text
+from shared.normalisation.values import ID_LIMIT, INT4_MAX, INT8_MAX, NAME_LIMIT, clean, integer, mapping, text
 from shared.otlp.source import SourceScope, SourceSpan
 
 # Looking up a member of an enumeration takes longer than reading the fact, so the storing path uses these.
@@ -48,9 +47,7 @@ _RESPONSE_ID = int(Fact.RESPONSE_ID)
 _SESSION = int(Fact.SESSION)
 _SPAN_TYPE = int(Fact.SPAN_TYPE)
 _TOOL_NAME = int(Fact.TOOL_NAME)
-_USAGE = int(Fact.USAGE)
 _USER = int(Fact.USER)
-_TOKENS = slice(int(Fact.TOKENS_INPUT), int(Fact.TOKENS_REASONING) + 1)
 _OK = Status.SUCCESS
 _LLM_KIND = SpanKind.LLM
 _AGENT_KIND = SpanKind.AGENT
@@ -160,7 +157,7 @@ def normalise_span(source: SourceSpan) -> SpanRow:
     _set_texts(row, values, source.scope)
     if collected:
         _read_collected(row, values, collected, source)
-    _set_usage(row, values, attributes)
+    set_usage(row, values, attributes)
     if row.cost_nano == 0 and not row.tokens_total:
         # Langfuse writes zeros for calls that failed before they cost anything.
         row.cost_nano, row.cost_source = None, CostSource.UNPRICED
@@ -273,13 +270,13 @@ def _read_collected(row: SpanRow, values: list[Any], collected: list[int], sourc
         fact = code >> 8
         key = KEY_OF[code]
         if fact == Fact.USAGE:
-            _add_usage(values, key, attributes[key])
+            add_usage(values, key, attributes[key])
         elif fact == Fact.COST:
             if row.cost_nano is None:
-                _set_cost(row, langfuse.read_cost(attributes[key]))
+                set_cost(row, langfuse.read_cost(attributes[key]))
         elif fact == Fact.TTFT:
             if row.ttft_us is None:
-                row.ttft_us = _read_ttft(key, attributes[key], source.start_ns)
+                row.ttft_us = read_ttft(key, attributes[key], source.start_ns)
         elif fact == Fact.ENTITY_NAME:
             _set_entity(row, key, attributes[key])
         elif fact == Fact.TAGS:
@@ -333,63 +330,6 @@ def _agent_of_name(source: SourceSpan) -> str | None:
     if name is None and ("langfuse.observation.type" in attributes or "mlflow.spanType" in attributes):
         name = source.name
     return text(name)
-
-
-def _add_usage(values: list[Any], key: str, value: object) -> None:
-    stated = langfuse.read_usage_details(value) if key.startswith("langfuse.") else read_usage(value)
-    held = values[_USAGE]
-    if isinstance(held, Usage):
-        held.fill(stated)
-    else:
-        values[_USAGE] = stated
-
-
-def _set_usage(row: SpanRow, values: list[Any], attributes: Mapping[str, object]) -> None:
-    tokens = values[_TOKENS]
-    stated = values[_USAGE]
-    if stated is None and tokens == _NO_TOKENS:
-        return
-    usage = Usage(*tokens)
-    if isinstance(stated, Usage):
-        usage.fill(stated)
-    if "gcp.vertex.agent.event_id" in attributes or "gcp.vertex.agent.llm_response" in attributes:
-        google_adk.settle_usage(usage, attributes)
-    usage.settle()
-    row.tokens_input = _clamp(usage.input)
-    row.tokens_output = _clamp(usage.output)
-    row.tokens_total = _clamp(usage.total)
-    row.tokens_cached = _clamp(usage.cached)
-    row.tokens_cache_write = _clamp(usage.cache_write)
-    row.tokens_reasoning = _clamp(usage.reasoning)
-
-
-_NO_TOKENS: list[object] = [None] * 6
-
-
-def _clamp(count: int | None) -> int | None:
-    return count if count is None or count <= INT4_MAX else INT4_MAX
-
-
-def _set_cost(row: SpanRow, usd: float | None) -> None:
-    if usd is not None and usd >= 0:
-        row.cost_nano = min(round(usd * NANO_PER_USD), INT8_MAX)
-        row.cost_source = CostSource.REPORTED
-
-
-def _read_ttft(key: str, value: object, start_ns: int) -> int | None:
-    """Return microseconds; most keys count seconds, some milliseconds, Langfuse sends the moment."""
-    if key.startswith("langfuse."):
-        moment = langfuse.read_first_token(value, start_ns)
-        return None if moment is None else min(moment, INT8_MAX)
-    if key == strands.FIRST_TOKEN_KEY:
-        milliseconds = strands.read_first_token(value)
-    else:
-        count = number(value)
-        milliseconds = count if count is None or key in _MILLISECOND_KEYS else count * 1000
-    return None if milliseconds is None or milliseconds < 0 else min(round(milliseconds * 1000), INT8_MAX)
-
-
-_MILLISECOND_KEYS = ("agentobs.ttft_ms", "ai.response.msToFirstChunk")
 
 
 def _set_error(row: SpanRow, values: list[Any], source: SourceSpan, level: object) -> None:
