@@ -8,7 +8,6 @@ from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from gateway.app.attempts import LoginAttempts
 from gateway.app.config import Settings
@@ -16,6 +15,7 @@ from gateway.app.dependencies import Gateway
 from gateway.app.limits import RequestLimits
 from gateway.app.mail import Mailer
 from gateway.app.middleware.authentication import GatewayAuthenticator, SessionVerifier
+from gateway.app.middleware.browsers import BrowserOrigins
 from gateway.app.middleware.door import Door
 from gateway.app.passwords import PasswordHasher
 from gateway.app.proxy import Proxy
@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         metrics_need_token=True,
         middleware=[
             Middleware(
-                CORSMiddleware,
+                BrowserOrigins,
                 allow_origins=settings.browser_origins,
                 allow_methods=_METHODS,
                 allow_headers=_ALLOWED_HEADERS,

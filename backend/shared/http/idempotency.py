@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.auth.context import AuthContext
@@ -20,9 +19,9 @@ from shared.errors import ConflictError, InvalidFieldsError, MalformedRequestErr
 from shared.logging import get_logger
 from shared.sealing import SealBrokenError, Sealer
 
-HEADER = "idempotency-key"
+HEADER = b"idempotency-key"
 KEPT_SECONDS = 24 * 3600
-_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}\Z")
 _LARGEST_ANSWER = 1024 * 1024
 _WAIT_SECONDS = 10.0
 _POLL_SECONDS = 0.05
@@ -56,12 +55,12 @@ def idempotency_key(scope: Scope) -> str | None:
     """
     if scope["method"] != "POST":
         return None
-    keys = HTTPConnection(scope).headers.getlist(HEADER)
+    keys: list[bytes] = [value for name, value in scope["headers"] if name == HEADER]
     if not keys:
         return None
     if len(keys) > 1 or not _KEY.match(keys[0]):
         raise MalformedRequestError("Idempotency-Key holds 1 to 255 printable characters, once.")
-    return keys[0]
+    return keys[0].decode("ascii")
 
 
 class Idempotency:

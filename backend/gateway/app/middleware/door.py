@@ -60,7 +60,7 @@ class Door:
             await _answer_error(scope, receive, send, answer, otlp=otlp)
 
     def _check_headers(self, scope: Scope) -> None:
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > _MAX_HEADER_BYTES:
+        if sum([len(name) + len(value) for name, value in scope["headers"]]) > _MAX_HEADER_BYTES:
             raise ApiError("The headers are too large.", status=431, code="headers_too_large")
         if self._hosts and scope["raw_path"] not in _HOST_FREE_PATHS:
             host = HTTPConnection(scope).headers.get("host", "").lower()
