@@ -25,6 +25,8 @@ from shared.streams.contracts import ItemFormat, PendingRequest
 
 # Between so many items the caller gets a chance to do something else.
 ITEMS_A_STEP = 256
+# Reason of dead letters that were given up because workers died of them.
+KILLED_WORKERS = "worker_crash"
 
 _FORMATS = {
     "otlp_traces": PayloadFormat.OTLP_TRACES,

@@ -3,10 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import zstandard
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
@@ -14,7 +15,8 @@ from processing.app.metrics import RELAYED
 from processing.app.queries.outbox import Outbox
 from shared.database import is_dependency_error
 from shared.logging import get_logger
-from shared.streams.contracts import TRACES_STORED, TracesStored, encode_event, workspace_channel
+from shared.streams.contracts import TRACES_STORED, PendingRequest, TracesStored, encode_event, workspace_channel
+from shared.streams.queue import PendingQueue
 from shared.telemetry import FAILURES
 
 SERVICE = "processing"
@@ -119,6 +121,12 @@ class Relay:
             return bytes(group["last-delivered-id"])
         summary: Any = await self._client.xpending(TRACES_STORED, group["name"])
         return bytes(summary["min"] or group["last-delivered-id"])
+
+
+async def append_replays(queue: PendingQueue, letters: Sequence[tuple[PendingRequest, bytes]]) -> None:
+    """Put dead letters into the queue again, as one entry."""
+    data = zstandard.ZstdCompressor(level=1).compress(b"".join([body for _, body in letters]))
+    await queue.append(0, [pending for pending, _ in letters], data)
 
 
 def _position(identifier: bytes) -> tuple[int, int]:

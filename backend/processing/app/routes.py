@@ -1,11 +1,32 @@
 """Routes of the processing service: what became of what was sent."""
 
-from fastapi import APIRouter
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
 
-from processing.app.dependencies import Queue, ReceiptId, ReceiptReader, TracesPool
-from processing.app.models import Receipt
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from processing.app.consumer.waiting import read_waiting
+from processing.app.dependencies import Admin, MetadataPool, Queue, Range, Reader, ReceiptId, ReceiptReader, TracesPool
+from processing.app.models import (
+    IngestionHealth,
+    LetterFilter,
+    LetterState,
+    Receipt,
+    ReplayRequest,
+    ReplayResult,
+)
+from processing.app.presentation import present_letter
+from processing.app.publisher import append_replays
+from processing.app.queries.health import read_health
+from processing.app.queries.letters import are_known, audit_replay, find_letters, read_letters, replay_letters
 from processing.app.queries.receipts import read_receipt
 from shared.errors import NotFoundError
+from shared.http.cursor import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor, read_time, read_uuid
+from shared.http.envelope import request_id, success
+
+_CURSOR = "dead_letters"
 
 router = APIRouter(prefix="/api/v1", tags=["ingestion"])
 
@@ -20,3 +41,72 @@ async def get_receipt(caller: ReceiptReader, receipt_id: ReceiptId, queue: Queue
     if waiting == caller.workspace_number:
         return Receipt(state="queued")
     raise NotFoundError
+
+
+@router.get("/ingestion/health", summary="Counters and delays of ingestion over a range of time")
+async def get_health(caller: Reader, asked: Range, queue: Queue, traces: TracesPool) -> IngestionHealth:
+    health = await read_health(traces, caller.workspace_number, asked)
+    waiting = await read_waiting(queue)
+    health.backlog_spans = waiting.items
+    health.lag_seconds.now = round(waiting.oldest_seconds, 3)
+    return health
+
+
+@router.get("/dead-letters", summary="Items that could not be stored, newest first")
+async def list_dead_letters(
+    request: Request,
+    caller: Admin,
+    traces: TracesPool,
+    state: Annotated[LetterState | None, Query()] = None,
+    reason: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR_LENGTH)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    before: tuple[datetime, UUID] | None = None
+    if cursor is not None:
+        created_at, identifier = decode_cursor(cursor, _CURSOR, [read_time, read_uuid])
+        before = (created_at, identifier)
+    rows = await read_letters(
+        traces,
+        caller.workspace_number,
+        state=state,
+        reason=None if reason is None else reason.replace("\0", ""),
+        before=before,
+        limit=limit + 1,
+    )
+    page = rows[:limit]
+    has_more = len(rows) > limit
+    following = encode_cursor(_CURSOR, page[-1]["created_at"], page[-1]["dead_letter_id"]) if has_more else None
+    return success(
+        request,
+        [present_letter(row).model_dump() for row in page],
+        pagination={"cursor": following, "has_more": has_more, "limit": limit},
+    )
+
+
+@router.post("/dead-letters/replay", summary="Send dead letters through processing again")
+async def replay_dead_letters(
+    request: Request, caller: Admin, body: ReplayRequest, traces: TracesPool, metadata: MetadataPool, queue: Queue
+) -> Response:
+    workspace = caller.workspace_number
+    remaining = 0
+    wanted: list[UUID]
+    if body.ids is not None:
+        wanted = list(dict.fromkeys(body.ids))
+        if not await are_known(traces, workspace, wanted):
+            raise NotFoundError
+        details: dict[str, object] = {"ids": [str(identifier) for identifier in wanted]}
+    else:
+        chosen = body.filter or LetterFilter()
+        wanted, remaining = await find_letters(traces, workspace, chosen)
+        details = {"filter": chosen.model_dump(mode="json", exclude_none=True), "count": len(wanted)}
+    # Before anything is replayed: what cannot be written down must not happen.
+    await audit_replay(metadata, caller, request_id(request), details)
+    begun = await replay_letters(traces, workspace, wanted, lambda letters: append_replays(queue, letters))
+    result = ReplayResult(
+        replayed=len(begun),
+        skipped=len(wanted) - len(begun),
+        remaining=remaining,
+        ids=[str(identifier) for identifier in begun],
+    )
+    return success(request, result.model_dump(), status=202)

@@ -73,7 +73,7 @@ def make_span(
     error: str | None = None,
     **attributes: Any,
 ) -> Span:
-    """Return a span; double underscores in the names of attributes stand for dots, a duration of None leaves it open."""
+    """Return a span; double underscores in the names of attributes stand for dots; no duration leaves it open."""
     start = time.time_ns() - 60 * SECOND if start is None else start
     span = Span(
         trace_id=trace_id,
@@ -245,8 +245,7 @@ class Bench:
         names = "received, stored, duplicate, rejected, dead_lettered"
         sums = ", ".join(f"coalesce(sum({name}), 0)" for name in names.split(", "))
         receipts, stats = [
-            tuple(await self.pool.fetchrow(f"select {sums} from {table}"))
-            for table in ("ingest_receipts", "ingest_stats")
+            await self.pool.fetchrow(f"select {sums} from {table}") for table in ("ingest_receipts", "ingest_stats")
         ]
         assert receipts == stats
 

@@ -179,11 +179,6 @@ class EntryReader:
             removed += int(await self._remove_idle(keys=[stream], args=[PROCESSING_GROUP, idle_ms, name]))
         return removed
 
-    async def oldest_ms(self, stream: str) -> int | None:
-        """Return when the oldest waiting entry of a stream was added, None when nothing waits."""
-        entries: Any = await self._client.xrange(stream, count=1)
-        return int(entries[0][0].partition(b"-")[0]) if entries else None
-
 
 class Probe:
     """Notes in Redis what a worker is about to touch, so that the next one knows what killed it."""

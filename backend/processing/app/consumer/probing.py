@@ -8,12 +8,11 @@ from redis.asyncio import Redis
 from processing.app.bodies import RawItem, RawRequest, cut_items
 from processing.app.consumer.entries import Entry, Probe
 from processing.app.items import DecodedRequest, Poison
-from processing.app.processor import whole_request
+from processing.app.processor import KILLED_WORKERS, whole_request
 from processing.app.storing import Storer
 from shared.logging import get_logger
 from shared.streams.contracts import PendingRequest
 
-REASON = "worker_crash"
 _ERROR = "Workers died each time they processed it."
 _STORING = "storing"
 # One death may be a coincidence, such as a machine that was switched off.
@@ -111,11 +110,11 @@ def _merge(merged: DecodedRequest, item: RawItem, decoded: DecodedRequest) -> No
 
 
 def _give_up_item(item: RawItem) -> Poison:
-    return Poison(item.index, 1, REASON, _ERROR, item.format, item.body, item.trace_id, item.span_id)
+    return Poison(item.index, 1, KILLED_WORKERS, _ERROR, item.format, item.body, item.trace_id, item.span_id)
 
 
 def _give_up_whole(request: RawRequest) -> DecodedRequest:
     decoded = DecodedRequest(request.pending)
     decoded.rejected.update(request.pending.rejected)
-    decoded.poison.append(whole_request(decoded, request.body, REASON, _ERROR))
+    decoded.poison.append(whole_request(decoded, request.body, KILLED_WORKERS, _ERROR))
     return decoded

@@ -16,6 +16,7 @@ from processing.app.bodies import RawRequest, cut_entry, unreadable_entry
 from processing.app.config import Settings
 from processing.app.consumer.entries import Entry, EntryReader
 from processing.app.consumer.probing import store_with_probe
+from processing.app.consumer.waiting import read_age
 from processing.app.metrics import REDELIVERIES, STREAM_LAG
 from processing.app.storing import SERVICE, Prepared, StoppingError, Storer
 from shared.logging import get_logger
@@ -242,8 +243,7 @@ class Worker:
         for unit in ("entries", "items", "bytes"):
             STREAM_BACKLOG.labels(SERVICE, "traces:pending", unit).set(getattr(backlog, unit))
         for stream in self._queue.streams:
-            oldest = await self.reader.oldest_ms(stream)
-            STREAM_LAG.labels(stream).set(0 if oldest is None else max(0.0, time.time() - oldest / 1000))
+            STREAM_LAG.labels(stream).set(await read_age(self._queue, stream))
 
     async def _leave(self) -> None:
         """Hand back what is held and take this consumer's name off the group."""

@@ -130,7 +130,7 @@ class TraceStore:
             found |= {str(row["receipt_id"]) for row in rows}
         if replays:
             rows = await self._pool.fetch(_SELECT_REPLAYING, replays)
-            waiting = {str(row["dead_letter_id"]) for row in rows}
+            waiting = {str(row["dead_letter_id"]) for row in rows if row["state"] == "replaying"}
             found |= {request.replay_of for request in requests if request.replay_of} - waiting
         return found
 
@@ -154,9 +154,9 @@ _SELECT_RECEIPTS = """
 select receipt_id from ingest_receipts
 where receipt_id = any($1::uuid[]) and received_at between $2 and $3
 """
+# Locks, so as to wait for a replay that has appended its entry and is about to commit.
 _SELECT_REPLAYING = """
-select dead_letter_id from dead_letters
-where dead_letter_id = any($1::uuid[]) and state = 'replaying' /* ids of one workspace each, made by replay */
+select workspace_id, dead_letter_id, state from dead_letters where dead_letter_id = any($1::uuid[]) for share
 """
 _SELECT_DIGESTS = """
 select r.workspace_id, r.digest, r.format
