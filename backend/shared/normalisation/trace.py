@@ -13,6 +13,7 @@ MAX_TRACE_METADATA = 50
 _OK = Status.SUCCESS
 _LLM = SpanKind.LLM
 _TOOL = SpanKind.TOOL
+_AGENT = SpanKind.AGENT
 _ANSWERING = (SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER)
 _SPEAKERS = (SpanKind.AGENT, SpanKind.LLM)
 
@@ -57,15 +58,18 @@ def fold_trace(spans: Sequence[SpanRow], logs: Sequence[LogFacts] = ()) -> Trace
         status=_status(root, orphans),
         root_span_id=root.span_id,
         has_root=root.parent_span_id is None,
-        external_trace_id=_first(row.external_trace_id for row in ordered),
         span_count=len(ordered),
     )
-    _set_labels(trace, ordered, logs)
-    _count(trace, ordered)
+    said = sorted(logs, key=lambda log: (log.time_ns, log.digest)) if logs else []
+    _describe(trace, ordered)
+    _fill_from_logs(trace, said)
+    if trace.agent_id is None:
+        # Some dialects name an agent by nothing but its span.
+        trace.agent_id = _first(row.name or None for row in ordered if row.kind is _AGENT)
     _add_usage(trace, ordered, parents)
     if trace.error_count:
-        _set_first_error(trace, ordered, parents, logs)
-    _set_previews(trace, root, ordered, logs)
+        _set_first_error(trace, ordered, parents, said)
+    _set_previews(trace, root, ordered, said)
     return trace
 
 
@@ -146,46 +150,58 @@ def _first(values: Iterable[str | None]) -> str | None:
     return next((value for value in values if value is not None), None)
 
 
-def _set_labels(trace: TraceRow, ordered: list[SpanRow], logs: Sequence[LogFacts]) -> None:
-    said = sorted(logs, key=lambda log: (log.time_ns, log.digest))
-    trace.agent_id = _first(chain((row.agent_id for row in ordered), (log.agent_id for log in said)))
-    if trace.agent_id is None:
-        # Some dialects name an agent by nothing but its span.
-        trace.agent_id = _first(row.name or None for row in ordered if row.kind is SpanKind.AGENT)
-    trace.session_id = _first(chain((row.session_id for row in ordered), (log.session_id for log in said)))
-    trace.user_id = _first(chain((row.user_id for row in ordered), (log.user_id for log in said)))
-    trace.environment = _first(row.environment for row in ordered)
-    trace.release = _first(row.release for row in ordered)
-    trace.tags = _distinct((tag for row in ordered for tag in row.tags), MAX_TAGS)
-    trace.metadata = merge_metadata((row.metadata for row in ordered if row.metadata), MAX_TRACE_METADATA)
-    trace.services = _distinct((row.service for row in ordered), MAX_LISTED)
-
-
-def _distinct(values: Iterable[str | None], limit: int) -> list[str]:
-    found: dict[str, None] = {}
-    for value in values:
-        if value is not None and value not in found:
-            found[value] = None
-            if len(found) >= limit:
-                break
-    return list(found)
-
-
-def _count(trace: TraceRow, ordered: list[SpanRow]) -> None:
+def _describe(trace: TraceRow, ordered: list[SpanRow]) -> None:
+    """Take labels from the first span that has them, root first, and count what happened; one pass for speed."""
+    agent = session = user = environment = release = external = None
+    tags: dict[str, None] = {}
+    services: dict[str, None] = {}
+    models: dict[str, None] = {}
+    providers: dict[str, None] = {}
+    tools: dict[str, None] = {}
     for row in ordered:
-        if row.kind is _LLM:
-            trace.llm_call_count += 1
-        elif row.kind is _TOOL:
+        kind = row.kind
+        agent = agent or row.agent_id
+        session = session or row.session_id
+        user = user or row.user_id
+        environment = environment or row.environment
+        release = release or row.release
+        external = external or row.external_trace_id
+        if row.tags:
+            tags.update(dict.fromkeys(row.tags))
+        if row.service:
+            services[row.service] = None
+        if kind is _TOOL:
             trace.tool_call_count += 1
+            if row.tool_name:
+                tools[row.tool_name] = None
+        elif kind in _ANSWERING:
+            trace.llm_call_count += kind is _LLM
+            if row.model:
+                models[row.model] = None
+            if row.model_provider:
+                providers[row.model_provider] = None
         if row.status is not _OK:
             trace.error_count += 1
-    answering = [row for row in ordered if row.kind in _ANSWERING] or ordered
-    trace.models = _distinct((row.model for row in answering), MAX_LISTED)
-    trace.providers = _distinct((row.model_provider for row in answering), MAX_LISTED)
-    trace.tools = _distinct((row.tool_name for row in ordered if row.kind is _TOOL), MAX_LISTED)
-    timed = [row for row in ordered if row.ttft_us is not None]
-    if timed:
-        trace.ttft_us = min(timed, key=_age).ttft_us
+        if row.ttft_us is not None and trace.ttft_us is None:
+            trace.ttft_us = row.ttft_us
+    if not models:
+        models = dict.fromkeys(row.model for row in ordered if row.model)
+        providers = providers or dict.fromkeys(row.model_provider for row in ordered if row.model_provider)
+    trace.agent_id, trace.session_id, trace.user_id = agent, session, user
+    trace.environment, trace.release, trace.external_trace_id = environment, release, external
+    trace.tags = list(tags)[:MAX_TAGS]
+    trace.services = list(services)[:MAX_LISTED]
+    trace.models = list(models)[:MAX_LISTED]
+    trace.providers = list(providers)[:MAX_LISTED]
+    trace.tools = list(tools)[:MAX_LISTED]
+    if any(row.metadata for row in ordered):
+        trace.metadata = merge_metadata((row.metadata for row in ordered), MAX_TRACE_METADATA)
+
+
+def _fill_from_logs(trace: TraceRow, said: list[LogFacts]) -> None:
+    trace.agent_id = trace.agent_id or _first(log.agent_id for log in said)
+    trace.session_id = trace.session_id or _first(log.session_id for log in said)
+    trace.user_id = trace.user_id or _first(log.user_id for log in said)
 
 
 def _add_usage(trace: TraceRow, ordered: list[SpanRow], parents: dict[int, int]) -> None:
@@ -198,16 +214,18 @@ def _add_usage(trace: TraceRow, ordered: list[SpanRow], parents: dict[int, int])
     paid_below: set[int] = set()
     counted: list[SpanRow] = []
     for row in reversed(ordered):
+        key = row.span_id
         uses = _reports_usage(row)
         pays = row.cost_nano is not None
-        if (uses or pays) and row.span_id not in used_below and (uses or row.span_id not in paid_below):
+        used = key in used_below
+        paid = key in paid_below
+        if (uses or pays) and not used and (uses or not paid):
             counted.append(row)
-        parent = parents.get(row.span_id)
-        if parent is not None:
-            if uses or row.span_id in used_below:
-                used_below.add(parent)
-            if pays or row.span_id in paid_below:
-                paid_below.add(parent)
+        if (uses or used or pays or paid) and key in parents:
+            if uses or used:
+                used_below.add(parents[key])
+            if pays or paid:
+                paid_below.add(parents[key])
     counted = _one_per_response(counted)
     for row in counted:
         trace.tokens_input = _plus(trace.tokens_input, row.tokens_input)
@@ -251,25 +269,25 @@ def _plus(total: int | None, count: int | None) -> int | None:
     return count if total is None else total + count
 
 
-def _set_first_error(
-    trace: TraceRow, ordered: list[SpanRow], parents: dict[int, int], logs: Sequence[LogFacts]
-) -> None:
+def _set_first_error(trace: TraceRow, ordered: list[SpanRow], parents: dict[int, int], said: list[LogFacts]) -> None:
     """Describe the earliest failure that no failing child explains."""
     failing = [row for row in ordered if row.status is not _OK]
     explained = {parents.get(row.span_id) for row in failing}
     origin = min((row for row in failing if row.span_id not in explained), key=_age)
     trace.error_type, trace.error_message = origin.error_type, origin.error_message
     if trace.error_message is None:
-        for log in sorted(logs, key=lambda log: (log.time_ns, log.digest)):
+        for log in said:
             if log.span_id == origin.span_id and log.error_message:
                 trace.error_type = trace.error_type or log.error_type
                 trace.error_message = log.error_message
                 return
 
 
-def _set_previews(trace: TraceRow, root: SpanRow, ordered: list[SpanRow], logs: Sequence[LogFacts]) -> None:
+def _set_previews(trace: TraceRow, root: SpanRow, ordered: list[SpanRow], said: list[LogFacts]) -> None:
+    trace.input_preview, trace.output_preview = root.input_preview, root.output_preview
+    if trace.input_preview and trace.output_preview:
+        return
     speakers = [row for row in ordered if row.kind in _SPEAKERS]
-    said = sorted(logs, key=lambda log: (log.time_ns, log.digest))
     trace.input_preview = _first(
         chain([root.input_preview], (row.input_preview for row in speakers), (log.input_preview for log in said))
     )
@@ -277,7 +295,7 @@ def _set_previews(trace: TraceRow, root: SpanRow, ordered: list[SpanRow], logs: 
     trace.output_preview = _first(
         chain(
             [root.output_preview],
-            (row.output_preview for row in speakers if row.kind is SpanKind.AGENT),
+            (row.output_preview for row in speakers if row.kind is _AGENT),
             (row.output_preview for row in sorted(speakers, key=_age, reverse=True)),
             (log.output_preview for log in reversed(said)),
         )

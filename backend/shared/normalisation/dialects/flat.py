@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from shared.ids import flat_span_key, is_hex, trace_key
 from shared.normalisation.dialects.own import own_attributes, raw_of, start_of
-from shared.normalisation.values import NAME_LIMIT, number, text
+from shared.normalisation.values import ID_LIMIT, NAME_LIMIT, clean, number, text
 from shared.otlp.source import SourceScope, SourceSpan
 
 
@@ -34,6 +34,6 @@ def flat_to_source(item: Mapping[str, object], received_at_ns: int) -> SourceSpa
         attributes=attributes,
         scope=SourceScope({}, "agentobs.flat", ""),
         attribute_count=len(attributes),
-        external_trace_id=None if is_hex(trace_id, 32) else trace_id,
+        external_trace_id=None if is_hex(trace_id, 32) else clean(trace_id, ID_LIMIT),
         raw=raw_of(item),
     )

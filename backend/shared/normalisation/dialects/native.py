@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from shared.ids import is_hex, span_key, trace_key
 from shared.normalisation.dialects.own import moment_of, own_attributes, raw_of, start_of
-from shared.normalisation.values import NAME_LIMIT, number, text
+from shared.normalisation.values import ID_LIMIT, NAME_LIMIT, clean, number, text
 from shared.otlp.source import SourceEvent, SourceLink, SourceScope, SourceSpan
 
 
@@ -39,7 +39,7 @@ def native_to_source(item: Mapping[str, object]) -> SourceSpan:
         events=[_event(event) for event in _mappings(item.get("events"))],
         links=[_link(link) for link in _mappings(item.get("links"))],
         attribute_count=len(attributes),
-        external_trace_id=None if is_hex(trace_id, 32) else trace_id,
+        external_trace_id=None if is_hex(trace_id, 32) else clean(trace_id, ID_LIMIT),
         raw=raw_of(item),
     )
 
