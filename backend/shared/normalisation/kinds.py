@@ -21,7 +21,7 @@ _WORDS: dict[str, SpanKind] = {
         SpanKind.RERANKER: "reranker rerank",
         SpanKind.GUARDRAIL: "guardrail apply_guardrail",
         SpanKind.EVALUATOR: "evaluator evaluation evaluate human_evaluator eval score",
-        SpanKind.OTHER: "event memory executor_process http pipeline_executor",
+        SpanKind.OTHER: "event memory",
     }.items()
     for word in words.split()
 }
