@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from shared.http.protocol import BoundedProtocol
 from shared.logging import configure_logging, get_logger
 from shared.settings import ServiceSettings
 
@@ -78,7 +79,7 @@ def serve(service: str) -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.http.protocol import BoundedProtocol
 from shared.serve import listen
 
 
@@ -17,7 +18,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[int]:
     """Serve an application as ``shared.serve`` does and yield its port."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
-        app, http="httptools", lifespan="auto", access_log=False, log_config=None, server_header=False
+        app, http=BoundedProtocol, lifespan="auto", access_log=False, log_config=None, server_header=False
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
