@@ -20,7 +20,7 @@ from launcher.config import PROJECT, problems_of
 from launcher.deployment import BACKEND, Deployment
 from launcher.errors import LauncherError
 from launcher.ports import choose_port, is_free
-from launcher.programs import SERVICE_STOP_SECONDS, STORE_STOP_SECONDS
+from launcher.programs import SERVICE_STOP_SECONDS, STORE_STOP_SECONDS, STORES
 from launcher.servers import last_lines
 from launcher.supervision import Supervisor
 from shared.settings import ServiceSettings
@@ -32,6 +32,8 @@ PORT_WAIT_SECONDS = 5.0
 # How long a supervisor that was told to end may take before it counts as stuck.
 ENDING_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+# Each question costs the service a look at its dependencies, and a log line while one is missing.
+_READY_POLL_SECONDS = 0.3
 _CRASHES_TOLERATED = 2
 _HTTP_TIMEOUT_SECONDS = 5.0
 _NOT_RUNNING = ("STOPPED", "EXITED", "FATAL")
@@ -226,8 +228,7 @@ def _migrate(deployment: Deployment) -> None:
 def _wait_until_ready(deployment: Deployment, supervisor: Supervisor) -> None:
     began = time.monotonic()
     instance = deployment.read_instance()
-    stores = {"postgres", "valkey"}
-    waiting = {name: port for name, port in (instance.ports if instance else {}).items() if name not in stores}
+    waiting = {name: port for name, port in (instance.ports if instance else {}).items() if name not in STORES}
     replies: dict[str, str] = {}
     watch = _CrashWatch(supervisor)
     while waiting:
@@ -245,7 +246,7 @@ def _wait_until_ready(deployment: Deployment, supervisor: Supervisor) -> None:
                         for name in waiting
                     )
                 )
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_READY_POLL_SECONDS)
 
 
 def _shut_down(deployment: Deployment, supervisor: Supervisor) -> bool:

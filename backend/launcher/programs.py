@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+STORES = ("postgres", "valkey")
 POSTGRES_PORT = ("POSTGRES_PORT", 5432)
 REDIS_PORT = ("REDIS_PORT", 6379)
 
