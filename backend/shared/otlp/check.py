@@ -65,6 +65,11 @@ def check_log(trace_id: bytes, time_ns: int, received_at_ns: int, retention_days
         return "invalid_trace_id"
     if time_ns == 0:
         return "time_missing"
+    return check_time(time_ns, received_at_ns, retention_days)
+
+
+def check_time(time_ns: int, received_at_ns: int, retention_days: int) -> str | None:
+    """Return why a time is not taken, None when it is; see ``check_span``."""
     earliest, latest = window(received_at_ns, retention_days)
     if time_ns < earliest:
         return "time_too_old"

@@ -1,0 +1,40 @@
+"""OTLP over HTTP, at every address that exporters end up at."""
+
+from functools import partial
+
+from starlette.responses import Response
+
+from ingestion.app.answers import otlp_answer
+from ingestion.app.intake import Receipt, Signal
+from ingestion.app.routes.door import JSON_TYPES, Door, Incoming, otlp_door
+
+TRACES_PATHS = (
+    "/v1/traces",
+    "/api/v1/traces/otlp",
+    # An exporter that is given the endpoint in its constructor appends nothing.
+    "/",
+    # One that is given a whole address as base appends the path again.
+    "/v1/traces/v1/traces",
+    "/api/public/otel/v1/traces",
+    "/otel/v1/traces",
+)
+LOGS_PATHS = ("/v1/logs", "/otel/v1/logs", "/api/public/otel/v1/logs")
+METRICS_PATHS = ("/v1/metrics", "/otel/v1/metrics", "/api/public/otel/v1/metrics")
+
+
+async def _take(signal: Signal, incoming: Incoming) -> tuple[Response, Receipt | None]:
+    json = incoming.media_type in JSON_TYPES
+    receipt, result = await incoming.intake.take_otlp(incoming.sender, signal, incoming.body, json=json)
+    return Response(otlp_answer(signal, result, json=json), media_type=incoming.media_type), receipt
+
+
+async def _drop_metrics(incoming: Incoming) -> tuple[Response, Receipt | None]:
+    json = incoming.media_type in JSON_TYPES
+    return Response(otlp_answer("metrics", None, json=json), media_type=incoming.media_type), None
+
+
+OTLP_DOORS: list[tuple[str, Door]] = [
+    *[(path, otlp_door("otlp_traces", partial(_take, "traces"))) for path in TRACES_PATHS],
+    *[(path, otlp_door("otlp_logs", partial(_take, "logs"))) for path in LOGS_PATHS],
+    *[(path, otlp_door("otlp_metrics", _drop_metrics)) for path in METRICS_PATHS],
+]
