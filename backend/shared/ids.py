@@ -6,6 +6,8 @@ import time
 import uuid
 from datetime import UTC, datetime
 
+from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
+
 _HEX = frozenset("0123456789abcdefABCDEF")
 MAX_ID_LENGTH = 128
 
@@ -60,3 +62,14 @@ def new_uuid7(time_ns: int | None = None) -> uuid.UUID:
 def uuid7_time(value: uuid.UUID) -> datetime:
     """Return the time stamp inside a UUID of version 7, in UTC."""
     return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
+
+
+def content_digest(content: bytes) -> int:
+    """Return a signed 64-bit digest (XXH3) that orders versions of the same thing; it proves nothing."""
+    digest = xxh3_64_intdigest(content)
+    return digest - (1 << 64) if digest >> 63 else digest
+
+
+def body_digest(body: bytes) -> str:
+    """Return the 128-bit digest (XXH3), in hexadecimal, by which a workspace's repeated requests are told."""
+    return xxh3_128_hexdigest(body)

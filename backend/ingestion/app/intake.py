@@ -1,7 +1,6 @@
 """What every transport does with a request: admit, check, count against the quota, queue, then answer."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from ingestion.app.quota import SpanQuota
 from ingestion.app.validation import SHAPES, Arrival, Items, read_batch, read_item
 from shared.auth.context import AuthContext
 from shared.errors import MalformedRequestError, PayloadTooLargeError
-from shared.ids import new_uuid7
+from shared.ids import body_digest, new_uuid7
 from shared.otlp.envelope import OtlpDecodeError, TooManyItemsError
 from shared.otlp.scan import ScanResult, WrongSignalError, scan_logs, scan_traces
 from shared.streams.contracts import ItemFormat, PendingRequest
@@ -154,8 +153,4 @@ def _scan(sender: Sender, signal: Signal, body: bytes, json: bool, received_at: 
         raise MalformedRequestError(str(error)) from error
     except TooManyItemsError as error:
         raise PayloadTooLargeError(str(error), code="too_many_items") from error
-    return result, _digest(body) if result.received > 1 else None
-
-
-def _digest(body: bytes) -> str:
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
+    return result, body_digest(body) if result.received > 1 else None

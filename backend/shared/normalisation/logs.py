@@ -1,8 +1,8 @@
 """The facts of one log record: GenAI events in all their forms."""
 
 from collections.abc import Mapping
-from hashlib import blake2b
 
+from shared.ids import content_digest
 from shared.normalisation.dialects.genai import read_evaluation
 from shared.normalisation.dialects.genai_events import EVALUATION_EVENT, EXCEPTION_EVENT, event_name, read_logs
 from shared.normalisation.errors import describe_error
@@ -28,7 +28,7 @@ def normalise_log(log: SourceLog) -> LogFacts:
         span_id=log.span_id,
         time_ns=min(log.time_ns, INT8_MAX),
         event_name=clean(name, ID_LIMIT),
-        digest=int.from_bytes(blake2b(log.raw, digest_size=8).digest(), "big", signed=True),
+        digest=content_digest(log.raw),
         agent_id=_first_text(fields, Fact.AGENT),
         session_id=_first_text(fields, Fact.SESSION) or _shared(log, Fact.SESSION),
         user_id=_first_text(fields, Fact.USER) or _shared(log, Fact.USER),

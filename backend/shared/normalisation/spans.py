@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from typing import Any
 
 from shared.domain import CostSource, SpanKind, Status
+from shared.ids import content_digest
 from shared.normalisation.dialects import (
     genai,
     genai_events,
@@ -151,7 +151,7 @@ def normalise_span(source: SourceSpan) -> SpanRow:
         _OK,
         external_trace_id=source.external_trace_id,
         attribute_count=source.attribute_count,
-        digest=int.from_bytes(blake2b(source.raw, digest_size=8).digest(), "big", signed=True),
+        digest=content_digest(source.raw),
         is_placeholder=values[_SPAN_TYPE] == "pending_span",
     )
     _set_texts(row, values, source.scope)

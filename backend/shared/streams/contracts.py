@@ -56,7 +56,7 @@ class PendingRequest:
     """One accepted request inside an entry of ``traces:pending``.
 
     ``received`` counts the items the client sent, ``rejected`` those refused at the door by reason. ``size`` is the
-    length of the request's body in the entry's data, ``digest`` the BLAKE2b-16 of that body in hexadecimal.
+    length of the request's body in the entry's data, ``digest`` what ``body_digest`` makes of that body.
     A replayed dead letter names itself in ``replay_of``; ``first_index`` is then the place of its first item in the
     request it came from.
     """
