@@ -97,7 +97,7 @@ class Intake:
         items = await self._run(len(body), lambda: read(body, SHAPES[kind], arrival))
         received = len(items.results) if batch else 1
         content = items.body[1:-1] if kind == "client_report" else items.body
-        digest = _digest(content) if len(items.accepted) > 1 else None
+        digest = body_digest(content) if len(items.accepted) > 1 else None
         receipt = await self._queue(sender, kind, content, received_at, received, items.rejected, digest)
         return receipt, items
 
