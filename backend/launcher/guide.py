@@ -6,14 +6,14 @@ _FIRST_STEPS = """\
 First steps
   1. Register; the answer holds an access_token:
      curl -s {gateway}/api/v1/auth/register -H 'Content-Type: application/json' \\
-       -d '{{"email": "you@example.com", "password": "choose-a-long-one", "full_name": "You", \\
+       -d '{{"email": "you@example.com", "password": "choose-a-long-one", "full_name": "You",
             "workspace_name": "Home"}}'
   2. Create an API key; the answer holds it once, as key:
      curl -s {gateway}/api/v1/api-keys -H 'Content-Type: application/json' \\
        -H 'Authorization: Bearer ACCESS_TOKEN' -d '{{"name": "first", "scopes": ["ingest", "read"]}}'
   3. Send a trace:
      curl -s {gateway}/api/v1/traces -H 'Content-Type: application/json' -H 'Authorization: Bearer KEY' \\
-       -d '{{"trace_id": "first", "agent_id": "hello", "timestamp": "'$(date -u +%FT%TZ)'", "input": "Hi", \\
+       -d '{{"trace_id": "first", "agent_id": "hello", "timestamp": "'$(date -u +%FT%TZ)'", "input": "Hi",
             "output": "Hello!", "latency_ms": 420, "status": "success", "model": "gpt-4o", "model_provider": "openai"}}'
   4. Read it back:
      curl -s '{gateway}/api/v1/traces?range=1h' -H 'Authorization: Bearer KEY'
