@@ -58,6 +58,11 @@ class Stack:
             if not process.get("pid"):
                 continue
             parent = psutil.Process(process["pid"])
+            if process["name"] == "supervisord":
+                # Its children are the others.
+                own = parent.cpu_times()
+                used[process["name"]] = own.user + own.system
+                continue
             total = 0.0
             for member in [parent, *parent.children(recursive=True)]:
                 try:
