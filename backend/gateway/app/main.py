@@ -91,7 +91,6 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
     addresses = ClientAddress(settings.trusted_proxies)
     access_tokens = AccessTokens(secret, settings.access_token_minutes)
     keys = KeyVerifier(pool, settings.api_key_salt.get_secret_value(), epoch, "gateway")
-    stack.push_async_callback(keys.write_last_used)
     proxy = Proxy(settings.upstreams, timeout_seconds=settings.upstream_timeout_seconds)
     stack.push_async_callback(proxy.close)
     passwords = PasswordHasher(settings.password_cost, settings.password_threads)
@@ -122,8 +121,9 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
 
     async def write_usage() -> None:
         observe_pool(pool, "gateway", "metadata")
-        await keys.write_last_used()
+        await gateway.authenticator.write_key_usage()
 
+    stack.push_async_callback(gateway.authenticator.write_key_usage)
     stack.push_async_callback(_finish, gateway)
     for work, seconds in (
         (write_usage, _KEY_USAGE_SECONDS),

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import secrets
 import time
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +32,9 @@ class InvalidTokenError(Exception):
 class AccessClaims:
     """What an access token says; ``expires_at`` is in seconds since the Unix epoch."""
 
-    user_id: str
-    session_id: str
-    workspace_id: str
+    user_id: uuid.UUID
+    session_id: uuid.UUID
+    workspace_id: uuid.UUID
     expires_at: int
 
 
@@ -47,7 +48,7 @@ class AccessTokens:
         # before anything in a header is acted upon.
         self._header = self._sign({}).partition(".")[0]
 
-    def issue(self, user_id: str, session_id: str, workspace_id: str) -> str:
+    def issue(self, user_id: uuid.UUID, session_id: uuid.UUID, workspace_id: uuid.UUID) -> str:
         """Return an access token for a session in one workspace."""
         now = int(time.time())
         return self._sign(
@@ -55,9 +56,9 @@ class AccessTokens:
                 "iss": ISSUER,
                 "aud": AUDIENCE,
                 "typ": "access",
-                "sub": user_id,
-                "sid": session_id,
-                "ws": workspace_id,
+                "sub": str(user_id),
+                "sid": str(session_id),
+                "ws": str(workspace_id),
                 "iat": now,
                 "nbf": now,
                 "exp": now + self.lifetime_seconds,
@@ -78,7 +79,8 @@ class AccessTokens:
             claims: dict[str, Any] = jwt.decode(
                 token, self._secret, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options=options
             )
-            found = AccessClaims(str(claims["sub"]), str(claims["sid"]), str(claims["ws"]), int(claims["exp"]))
+            user_id, session_id, workspace_id = (uuid.UUID(str(claims[name])) for name in ("sub", "sid", "ws"))
+            found = AccessClaims(user_id, session_id, workspace_id, int(claims["exp"]))
         except (JWTError, KeyError, TypeError, ValueError) as error:
             raise InvalidTokenError from error
         if claims.get("typ") != "access" or claims["iat"] > time.time() + LEEWAY_SECONDS:

@@ -1,19 +1,24 @@
 """Fixtures: a gateway on real servers, and clients of it."""
 
+import json
+import logging
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 
 from gateway.app.config import Settings
 from gateway.app.main import create_app
+from shared.logging import configure_logging
 
 PASSWORD = "violet kettle 94 rain"
 CLIENT = ("192.0.2.10", 40_000)
@@ -123,14 +128,10 @@ async def join(client: httpx.AsyncClient, owner: Account, role: str) -> Account:
     """Return a new user who was invited into the owner's workspace."""
     email = f"{role}-{uuid.uuid4().hex[:8]}@people.example"
     invited_as = role if role != "owner" else "admin"
-    answer = await client.post(
-        "/api/v1/team/invite", headers=owner.headers, json={"email": email, "role": invited_as}
-    )
+    answer = await client.post("/api/v1/team/invite", headers=owner.headers, json={"email": email, "role": invited_as})
     assert answer.status_code == 201, answer.text
     token = answer.json()["data"]["link"].partition("token=")[2]
-    answer = await client.post(
-        "/api/v1/team/accept", json={"token": token, "full_name": role, "password": PASSWORD}
-    )
+    answer = await client.post("/api/v1/team/accept", json={"token": token, "full_name": role, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
     account = Account(email, answer.json()["data"])
     if role == "owner":
@@ -146,3 +147,21 @@ async def create_key(client: httpx.AsyncClient, owner: Account, *scopes: str, **
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
     return created
+
+
+@pytest.fixture
+def read_log(make_settings: SettingsFactory, tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Yield a function that returns the lines the process has logged as JSON."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    configure_logging(make_settings(log_dir=str(tmp_path)), "gateway")
+
+    def read() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (tmp_path / "gateway.log").read_text().splitlines()]
+
+    yield read
+    for handler in root.handlers:
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

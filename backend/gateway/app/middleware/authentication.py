@@ -1,7 +1,6 @@
 """Who makes a request, and whether they make too many."""
 
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,17 +46,17 @@ class SessionVerifier:
         return verdict.context
 
     async def _find(self, claims: Sequence[AccessClaims]) -> list[dict[str, Any] | None]:
-        asked = [(uuid.UUID(item.session_id), uuid.UUID(item.user_id), uuid.UUID(item.workspace_id)) for item in claims]
+        asked = [(item.session_id, item.user_id, item.workspace_id) for item in claims]
         return await sessions.find_access(self._pool, asked)
 
     async def _judge(self, claims: AccessClaims, row: dict[str, Any]) -> Verdict:
         context = AuthContext(
-            workspace_id=claims.workspace_id,
+            workspace_id=str(claims.workspace_id),
             workspace_number=row["number"],
             principal="user",
-            subject_id=claims.user_id,
+            subject_id=str(claims.user_id),
             role=row["role"],
-            session_id=claims.session_id,
+            session_id=str(claims.session_id),
             platform_admin=row["platform_role"] == "platform_admin",
             retention_days=row["retention_days"],
         )
@@ -96,6 +95,10 @@ class GatewayAuthenticator:
         if not connection.scope.get("counts_spans", False):
             await self._count(connection, self._limits.of_credential(context))
         return context
+
+    async def write_key_usage(self) -> None:
+        """Write when keys were last used."""
+        await self._keys.write_last_used()
 
     async def _verify(self, credential: str | None) -> AuthContext:
         if credential is None:

@@ -82,7 +82,7 @@ def token_answer(
     gateway: Gateway, user: User, workspace: Workspace, session_id: uuid.UUID, refresh_token: str
 ) -> TokenAnswer:
     """Return a session's tokens as a client gets them."""
-    access_token = gateway.access_tokens.issue(str(user.user_id), str(session_id), str(workspace.workspace_id))
+    access_token = gateway.access_tokens.issue(user.user_id, session_id, workspace.workspace_id)
     return TokenAnswer(
         access_token=access_token,
         refresh_token=refresh_token,
