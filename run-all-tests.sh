@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # The tests on TimescaleDB run it as WebAssembly in Node. Without Node they are skipped, saying so, except in CI.
 timescale=backend/tests/timescale
-if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null; then
+if node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null; then
   if ! cmp -s "$timescale/package-lock.json" "$timescale/node_modules/.installed-lock"; then
     echo "  installing the packages of $timescale"
     npm ci --prefix "$timescale" --no-audit --no-fund --loglevel=error

@@ -1,7 +1,6 @@
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -182,15 +181,28 @@ def test_setting_no_service_would_accept_is_refused_before_anything_starts(folde
     assert not (deployment.data_dir / "postgres").exists()
 
 
+def external_stores(running: Deployment) -> dict[str, str]:
+    return {name: running.environment[name] for name in ("TIMESCALE_URL", "POSTGRES_URL", "REDIS_URL")}
+
+
+def test_stores_elsewhere_are_used_and_not_stopped(running: Deployment, stopped: Deployment) -> None:
+    deployment = Deployment({**stopped.given, **external_stores(running)})
+    lifecycle.start(deployment)
+    assert set(pids(deployment)) == {"supervisord", "query"}
+    assert read_status(deployment).healthy
+    lifecycle.stop(deployment)
+    assert read_status(running).healthy
+
+
 def test_failing_service_is_shown_with_its_log_and_everything_stops(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    running: Deployment, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "_check_ports", lambda deployment: None)
     monkeypatch.setattr(lifecycle, "_CRASHES_TOLERATED", 1)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        deployment = describe(folder, QUERY_PORT=str(listener.getsockname()[1]))
-        with pytest.raises(LauncherError, match=r"(?s)query does not start:.*Address already in use"):
-            lifecycle.start(deployment)
+    deployment = describe(folder, QUERY_PORT=running.environment["QUERY_PORT"], **external_stores(running))
+    monkeypatch.setattr(lifecycle, "answer", lambda url: (0, "nobody answers"))
+    with pytest.raises(LauncherError, match=r"(?s)query does not start:.*Address already in use"):
+        lifecycle.start(deployment)
     assert pids(deployment) == {}
 
 
