@@ -74,9 +74,12 @@ class ConflictError(ApiError):
 
 
 class PayloadTooLargeError(ApiError):
-    """The body is larger than the limit, before or after decompression."""
+    """The body is larger than the limit, before or after decompression; the rest of it is not read."""
 
     status, code = 413, "payload_too_large"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"Connection": "close"})
 
 
 class UnsupportedMediaTypeError(ApiError):

@@ -230,6 +230,9 @@ async def _send_answer(answer: aiohttp.ClientResponse, send: Send) -> None:
         for name, value in answer.headers.items()
         if name.lower() in _ANSWER_HEADERS
     ]
+    if answer.status == 413:
+        # The service did not read the body to its end, and neither does the gateway.
+        headers.append((b"connection", b"close"))
     length = answer.content_length
     if length is not None and length <= _CHUNK_BYTES:
         body = await answer.read()

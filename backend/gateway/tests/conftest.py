@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from gateway.app.config import Settings
 from gateway.app.main import create_app
+from shared.database import Connection
 from shared.logging import configure_logging
 
 PASSWORD = "violet kettle 94 rain"
@@ -118,7 +119,7 @@ def registering(client: httpx.AsyncClient) -> Register:
 
 
 @pytest.fixture
-async def database(metadata_url: str) -> AsyncIterator[asyncpg.Connection]:
+async def database(metadata_url: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(metadata_url)
     yield connection
     await connection.close()

@@ -18,7 +18,13 @@ async def serving(app: ASGIApp) -> AsyncIterator[int]:
     """Serve an application as ``shared.serve`` does and yield its port."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
-        app, http=BoundedProtocol, lifespan="auto", access_log=False, log_config=None, server_header=False
+        app,
+        http=BoundedProtocol,
+        lifespan="auto",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
 from gateway.app.main import create_app
 from gateway.tests.conftest import PASSWORD, Account, Register, SettingsFactory, client_of, registering, running
+from shared.database import Connection
 
 NEW_PASSWORD = "another kettle 17 snow"
 
@@ -144,7 +144,7 @@ async def test_logout_of_all_sessions(client: httpx.AsyncClient, register: Regis
 
 
 async def test_a_disabled_user_is_out_at_once(
-    app: Any, client: httpx.AsyncClient, register: Register, database: asyncpg.Connection
+    app: Any, client: httpx.AsyncClient, register: Register, database: Connection
 ) -> None:
     account = await register()
     await database.execute("update users set is_active = false where email = $1", account.email)

@@ -5,7 +5,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -13,6 +12,7 @@ from fastapi import FastAPI
 from gateway.tests.conftest import Register, create_key, join
 from shared.auth import keys as key_module
 from shared.auth.keys import check_verifier, generate_key, is_well_formed, lookup_hash
+from shared.database import Connection
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -20,7 +20,7 @@ def bearer(key: str) -> dict[str, str]:
 
 
 async def test_S14_keys_are_random_checked_and_stored_as_hashes(
-    client: httpx.AsyncClient, register: Register, database: asyncpg.Connection
+    client: httpx.AsyncClient, register: Register, database: Connection
 ) -> None:
     made = {generate_key() for _ in range(200)}
     assert len(made) == 200
@@ -77,7 +77,7 @@ async def test_S16_the_database_is_changed_before_the_caches_are(
     app: FastAPI,
     client: httpx.AsyncClient,
     register: Register,
-    database: asyncpg.Connection,
+    database: Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     owner = await register()
@@ -97,7 +97,7 @@ async def test_S16_the_database_is_changed_before_the_caches_are(
 
 
 async def test_S17_keys_expire_and_note_their_use(
-    app: FastAPI, client: httpx.AsyncClient, register: Register, database: asyncpg.Connection
+    app: FastAPI, client: httpx.AsyncClient, register: Register, database: Connection
 ) -> None:
     owner = await register()
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()

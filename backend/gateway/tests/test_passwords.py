@@ -4,7 +4,7 @@ import asyncio
 import smtplib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from gateway.app.config import Settings
 from gateway.app.main import create_app
 from gateway.app.passwords import PasswordHasher, password_problem
 from gateway.tests.conftest import PASSWORD, Account, Register, SettingsFactory, client_of, registering, running
@@ -68,13 +69,17 @@ async def test_S23_many_addresses_guess_at_many_accounts(make_settings: Settings
 
 async def test_S23_processes_count_together(make_settings: SettingsFactory) -> None:
     settings = make_settings()
-    async with running(create_app(settings)) as one, running(create_app(settings)) as two:
-        async with client_of(one, STRANGER) as first, client_of(two, STRANGER) as second:
-            statuses = [
-                (await login(client, "nobody@example.com", f"guess {number}")).status_code
-                for number in range(6)
-                for client in (first, second)
-            ]
+    async with (
+        running(create_app(settings)) as one,
+        running(create_app(settings)) as two,
+        client_of(one, STRANGER) as first,
+        client_of(two, STRANGER) as second,
+    ):
+        statuses = [
+            (await login(client, "nobody@example.com", f"guess {number}")).status_code
+            for number in range(6)
+            for client in (first, second)
+        ]
     assert statuses == [401] * 10 + [429] * 2
 
 
@@ -200,8 +205,8 @@ async def test_S25_hashes_run_beside_the_loop_and_few_at_a_time(monkeypatch: pyt
 
 
 def test_S25_the_default_cost_is_twelve(make_settings: SettingsFactory) -> None:
-    assert make_settings.__call__(password_cost=12).password_cost == 12
-    assert type(make_settings()).model_fields["password_cost"].default == 12
+    assert make_settings(password_cost=12).password_cost == 12
+    assert Settings.model_fields["password_cost"].default == 12
     with pytest.raises(ValidationError):
         make_settings(environment="production", password_cost=11)
 
@@ -318,14 +323,14 @@ async def test_mail_carries_the_link_and_the_log_does_not(
 
 
 @pytest.fixture
-async def setters(client: httpx.AsyncClient, resets: Resets) -> AsyncIterator[dict[str, Callable[[str], Any]]]:
-    """Yield every way to set a password."""
+async def setters(client: httpx.AsyncClient, resets: Resets) -> dict[str, Callable[[str], Any]]:
+    """Return every way to set a password."""
     account: Account = await registering(client)()
     invited = await client.post("/api/v1/team/invite", headers=account.headers, json={"email": "guest@example.com"})
     invitation = invited.json()["data"]["link"].partition("token=")[2]
     token = await resets.ask(client, account.email)
     names = {"full_name": "x", "workspace_name": "y"}
-    yield {
+    return {
         "register": lambda password: client.post(
             "/api/v1/auth/register", json={"email": "new@example.com", "password": password, **names}
         ),

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
 from gateway.app.team_rules import change_problem, scopes_within
 from gateway.tests.conftest import PASSWORD, Account, Register, create_key, join
+from shared.database import Connection
 
 
 def link_token(answer: httpx.Response) -> str:
@@ -69,7 +69,7 @@ async def test_a_new_invitation_replaces_the_old_and_members_need_none(
 
 
 async def test_expired_invitations_and_those_of_deleted_workspaces_are_void(
-    client: httpx.AsyncClient, register: Register, database: asyncpg.Connection
+    client: httpx.AsyncClient, register: Register, database: Connection
 ) -> None:
     owner = await register()
     token = link_token(await invite(client, owner, "guest@example.com"))

@@ -91,10 +91,7 @@ class PlatformMiddleware:
         if exchange.status:
             # The answer has begun: only closing the connection still tells the client that it is not whole.
             raise error
-        response = failure(Request(scope), answer)
-        if isinstance(answer, PayloadTooLargeError):
-            response.headers["Connection"] = "close"
-        await response(scope, exchange.receive, exchange.send)
+        await failure(Request(scope), answer)(scope, exchange.receive, exchange.send)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")

@@ -151,6 +151,4 @@ def _check_media_type(scope: Scope) -> None:
 async def _answer_error(scope: Scope, receive: Receive, send: Send, error: ApiError, *, otlp: bool) -> None:
     request = Request(scope)
     response = otlp_failure(request.headers.get("content-type", ""), error) if otlp else failure(request, error)
-    if error.status == 413:
-        response.headers["Connection"] = "close"
     await response(scope, receive, send)
