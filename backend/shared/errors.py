@@ -78,8 +78,8 @@ class PayloadTooLargeError(ApiError):
 
     status, code = 413, "payload_too_large"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message, code=code, headers={"Connection": "close"})
+    def __init__(self, message: str, *, code: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, code=code, headers={"Connection": "close", **(headers or {})})
 
 
 class UnsupportedMediaTypeError(ApiError):

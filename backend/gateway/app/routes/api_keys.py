@@ -27,7 +27,7 @@ router = APIRouter(
 
 
 @router.post("", status_code=201, summary="Create a key, shown this once")
-async def create(body: KeyRequest, request: Request, caller: UserCaller, gateway: GatewayDep) -> NewKeyAnswer:
+async def create_api_key(body: KeyRequest, request: Request, caller: UserCaller, gateway: GatewayDep) -> NewKeyAnswer:
     beyond = set(body.scopes) - set(scopes_within(caller.role))
     if beyond:
         raise ForbiddenError(f"Your role cannot hand out the scope {', '.join(sorted(beyond))}.")
@@ -51,13 +51,13 @@ async def create(body: KeyRequest, request: Request, caller: UserCaller, gateway
 
 
 @router.get("", summary="Keys that are not revoked; members see their own")
-async def list_keys(caller: UserCaller, gateway: GatewayDep) -> KeyList:
+async def list_api_keys(caller: UserCaller, gateway: GatewayDep) -> KeyList:
     found = await api_keys.list_active(gateway.pool, uuid.UUID(caller.workspace_id), created_by=_only_of(caller))
     return KeyList(api_keys=[KeyView.of(key) for key in found])
 
 
 @router.delete("/{key_id}", status_code=204, summary="Revoke a key at once")
-async def revoke(key_id: str, request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
+async def revoke_api_key(key_id: str, request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
     workspace_id, key = uuid.UUID(caller.workspace_id), parse_id(key_id)
     async with gateway.transaction() as connection:
         if not await api_keys.revoke(connection, workspace_id, key, created_by=_only_of(caller)):

@@ -56,7 +56,7 @@ async def list_members(request: Request, caller: Caller, gateway: GatewayDep) ->
     response_model=Enveloped[InvitationView],
     summary="Invite by a link, shown this once",
 )
-async def invite(body: InvitationRequest, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+async def invite_member(body: InvitationRequest, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     if rank(_role_of(caller)) < rank(body.role):
         raise ForbiddenError("Nobody invites to a role above their own.")
     workspace_id, token = uuid.UUID(caller.workspace_id), gateway.opaque_tokens.make()
@@ -95,7 +95,7 @@ async def invite(body: InvitationRequest, request: Request, caller: Caller, gate
     response_model=Enveloped[TokenAnswer],
     summary="Join a workspace by invitation, as a new user or an existing one",
 )
-async def accept(body: Acceptance, request: Request, gateway: GatewayDep) -> Response:
+async def accept_invitation(body: Acceptance, request: Request, gateway: GatewayDep) -> Response:
     token_hash = gateway.opaque_tokens.hash(body.token, "invitation")
     device = gateway.device_hash(request)
     async with gateway.pool.acquire() as connection:
@@ -161,7 +161,7 @@ async def change_role(
     response_model=Enveloped[dict[str, object]],
     summary="Take a member out of the workspace; their API keys end with it",
 )
-async def remove(member_id: str, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+async def remove_member(member_id: str, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     workspace_id, user_id = uuid.UUID(caller.workspace_id), parse_id(member_id)
     async with gateway.transaction() as connection:
         current = await _changeable_role(connection, workspace_id, user_id, caller, None)

@@ -42,7 +42,9 @@ async def list_workspaces(request: Request, caller: UserCaller, gateway: Gateway
     response_model=Enveloped[WorkspaceView],
     summary="Create a workspace, owned by the caller",
 )
-async def create(body: WorkspaceRequest, request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
+async def create_workspace(
+    body: WorkspaceRequest, request: Request, caller: UserCaller, gateway: GatewayDep
+) -> Response:
     if gateway.settings.registration == "closed" and not caller.platform_admin:
         raise ForbiddenError("New workspaces are made by the platform administrator.", code="registration_closed")
     async with gateway.transaction() as connection:
@@ -68,7 +70,7 @@ async def create(body: WorkspaceRequest, request: Request, caller: UserCaller, g
     response_model=Enveloped[WorkspaceView],
     summary="The credential's workspace",
 )
-async def read(request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+async def read_workspace(request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     async with gateway.pool.acquire() as connection:
         workspace = await workspaces.find(connection, uuid.UUID(caller.workspace_id), _user_id(caller.user_id))
     if workspace is None:
@@ -82,7 +84,7 @@ async def read(request: Request, caller: Caller, gateway: GatewayDep) -> Respons
     response_model=Enveloped[WorkspaceView],
     summary="Change name, slug, description, time zone or retention",
 )
-async def update(body: WorkspaceUpdate, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+async def update_workspace(body: WorkspaceUpdate, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     workspace_id = uuid.UUID(caller.workspace_id)
     values = body.model_dump(exclude_none=True)
     async with gateway.transaction() as connection:
@@ -104,7 +106,7 @@ async def update(body: WorkspaceUpdate, request: Request, caller: Caller, gatewa
     response_model=Enveloped[dict[str, str]],
     summary="Delete the workspace; every access to it ends at once",
 )
-async def delete(request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
+async def delete_workspace(request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
     workspace_id = uuid.UUID(caller.workspace_id)
     async with gateway.transaction() as connection:
         if not await workspaces.delete(connection, workspace_id):
