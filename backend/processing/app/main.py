@@ -66,12 +66,17 @@ def create_app(settings: Settings) -> FastAPI:
             "metadata_database": lambda: ping(metadata),
         }
         _collect_by_hand(stack)
-        stopping = asyncio.Event()
-        relay = Relay(client, Outbox(writer), stopping)
+        stopping, relay_stopping = asyncio.Event(), asyncio.Event()
+        relay = Relay(client, Outbox(writer), relay_stopping)
         pipeline = Pipeline(writer, worker_client, PendingQueue(worker_client, streams), stopping, relay, settings)
         upkeep = Upkeep(writer, metadata, {"traces": reader, "metadata": metadata}, stopping, settings)
-        for name, work in (("relay", relay.run), ("upkeep", upkeep.run), ("worker", pipeline.run)):
-            task = Supervised(SERVICE, name, work, stopping)
+        # Stopped in reverse, so that the relay still announces what the worker stored last.
+        for name, work, event in (
+            ("relay", relay.run, relay_stopping),
+            ("upkeep", upkeep.run, stopping),
+            ("worker", pipeline.run, stopping),
+        ):
+            task = Supervised(SERVICE, name, work, event)
             stack.push_async_callback(task.stop, settings.processing_stop_seconds)
             app.state.checks[name] = task.check
 

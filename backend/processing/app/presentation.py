@@ -51,7 +51,7 @@ def present_payload(reason: str, item_format: str, payload: bytes) -> object:
     if len(payload) > _SHOWN_BYTES:
         return f"Not shown, since it has {len(payload)} bytes."
     try:
-        return redact(_cut(_read(item_format, payload)))
+        return _read(item_format, payload)
     except ValueError:
         return "Not shown, since it cannot be decoded."
 
@@ -66,7 +66,7 @@ def _read(item_format: str, payload: bytes) -> object:
             return [_log(log) for log, _ in zip(logs, range(_SHOWN_ITEMS), strict=False)]
         case _:
             document: object = orjson.loads(payload)
-            return document[:_SHOWN_ITEMS] if isinstance(document, list) else document
+            return _show(document[:_SHOWN_ITEMS] if isinstance(document, list) else document)
 
 
 def _span(span: SourceSpan) -> dict[str, object]:
@@ -74,12 +74,12 @@ def _span(span: SourceSpan) -> dict[str, object]:
         "trace_id": span.trace_id.hex(),
         "span_id": span_hex(span.span_id),
         "parent_span_id": None if span.parent_span_id is None else span_hex(span.parent_span_id),
-        "name": span.name,
+        "name": _show(span.name),
         "start_time_unix_nano": str(span.start_ns),
         "end_time_unix_nano": None if span.end_ns is None else str(span.end_ns),
-        "status_message": span.status_message,
-        "attributes": dict(span.attributes),
-        "resource": dict(span.scope.resource),
+        "status_message": _show(span.status_message),
+        "attributes": _show(span.attributes),
+        "resource": _show(span.scope.resource),
     }
 
 
@@ -88,11 +88,16 @@ def _log(log: SourceLog) -> dict[str, object]:
         "trace_id": log.trace_id.hex(),
         "span_id": None if log.span_id is None else span_hex(log.span_id),
         "time_unix_nano": str(log.time_ns),
-        "event_name": log.event_name,
-        "body": log.body,
-        "attributes": dict(log.attributes),
-        "resource": dict(log.scope.resource),
+        "event_name": _show(log.event_name),
+        "body": _show(log.body),
+        "attributes": _show(log.attributes),
+        "resource": _show(log.scope.resource),
     }
+
+
+def _show(value: object) -> object:
+    # Identifiers stay out of this: some look like the number of a card.
+    return redact(_cut(value))
 
 
 def _cut(value: Any, depth: int = 0) -> Any:

@@ -35,6 +35,7 @@ _FORMATS = {
     "spans": PayloadFormat.NATIVE,
 }
 _MAX_ERROR = 500
+_NOTHING: dict[str, object] = {}
 
 
 def decode_steps(decoded: DecodedRequest, body: bytes, book: PriceBook) -> Iterator[None]:
@@ -107,6 +108,9 @@ def _decode_spans(decoded: DecodedRequest, sources: Iterable[SourceSpan], book: 
                 announce(row, source)
             price(row, workspace)
             items.append(SpanItem(index, row, source, encode_span(workspace, row), payload_format))
+            # From here on only the raw bytes are needed; what is freed early is used again while it is in the cache.
+            source.attributes = _NOTHING
+            source.events = source.links = ()
         except Exception as error:
             decoded.poison.append(poison_span(pending, index, source, reason_of(error), error))
 

@@ -52,13 +52,21 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until told to stop, and once more then."""
+        stopped = asyncio.create_task(self._stopping.wait())
+        stopped.add_done_callback(lambda _: self._due.set())
+        try:
+            await self._run()
+        finally:
+            stopped.cancel()
+
+    async def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
             try:
                 await self._relay_all()
                 if time.monotonic() - self._trimmed > _TRIM_SECONDS:
                     self._trimmed = time.monotonic()
-                    await self._trim()
+                    await self.trim()
                 failures = 0
             except Exception as error:
                 if not (isinstance(error, RedisError) or is_dependency_error(error)):
@@ -68,6 +76,7 @@ class Relay:
                 logger.warning("relay_waits", error=type(error).__name__)
                 await self._pause(random.uniform(0, min(_BACKOFF_CAP, 0.1 * 2**failures)))
             await self._wait()
+        # What cannot be announced now is found in the outbox by another process or the next.
         with suppress(Exception):
             await self._relay_all()
 
@@ -99,19 +108,23 @@ class Relay:
         await pipeline.execute()
         RELAYED.inc(sum(len(message.trace_ids) for message in messages))
 
-    async def _trim(self) -> None:
-        """Remove what every group is done with; nothing that is pending or undelivered anywhere."""
+    async def trim(self, *, exact: bool = False) -> None:
+        """Remove from the stream what every group is done with; nothing that is pending or undelivered anywhere.
+
+        Args:
+            exact: Remove entries one by one, and not only whole nodes of the stream, which is cheaper.
+        """
         try:
             groups: Any = await self._client.xinfo_groups(TRACES_STORED)
         except ResponseError:
             return
         if not groups:
-            await self._client.xtrim(TRACES_STORED, maxlen=KEPT_WITHOUT_GROUPS, approximate=True)
+            await self._client.xtrim(TRACES_STORED, maxlen=KEPT_WITHOUT_GROUPS, approximate=not exact)
             return
         needed = [await self._first_needed(group) for group in groups]
         # Ids are pairs of numbers; as text, "9-1" would come after "10-1".
         lowest = min(needed, key=_position)
-        await self._client.xtrim(TRACES_STORED, minid=lowest, approximate=True)
+        await self._client.xtrim(TRACES_STORED, minid=lowest, approximate=not exact)
         length = await self._client.xlen(TRACES_STORED)
         if length > _ALARM_LENGTH:
             logger.error("stored_traces_not_consumed", length=length, groups=len(groups))

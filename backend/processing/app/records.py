@@ -94,7 +94,9 @@ def _score(
     created_us: int,
     author_id: str | None,
 ) -> ScoreRecord:
-    value = score.value
+    value: object = score.value
+    if not isinstance(value, (int, float, str)):
+        raise ValueError("a score is a number, a truth value or a label")
     number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
     if number is not None and not isfinite(number):
         raise ValueError("a score is a finite number")

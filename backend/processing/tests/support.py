@@ -71,9 +71,10 @@ def make_span(
     start: int | None = None,
     duration: int | None = SECOND,
     error: str | None = None,
-    **attributes: Any,
+    attributes: dict[str, Any] | None = None,
+    **dotted: Any,
 ) -> Span:
-    """Return a span; double underscores in the names of attributes stand for dots; no duration leaves it open."""
+    """Return a span; in further names double underscores stand for dots; no duration leaves it open."""
     start = time.time_ns() - 60 * SECOND if start is None else start
     span = Span(
         trace_id=trace_id,
@@ -81,7 +82,10 @@ def make_span(
         name=name,
         start_time_unix_nano=start,
         end_time_unix_nano=0 if duration is None else start + duration,
-        attributes=[key_value(key.replace("__", "."), value) for key, value in attributes.items()],
+        attributes=[
+            *[key_value(key.replace("__", "."), value) for key, value in dotted.items()],
+            *[key_value(key, value) for key, value in (attributes or {}).items()],
+        ],
     )
     if parent is not None:
         span.parent_span_id = parent.to_bytes(8, "big")
@@ -234,6 +238,11 @@ class Bench:
         """Return received, stored, duplicate, rejected and dead-lettered of a request."""
         row = await self.receipt(pending)
         return tuple(row[name] for name in ("received", "stored", "duplicate", "rejected", "dead_lettered"))
+
+    async def empty(self) -> None:
+        """Forget everything that was stored."""
+        tables = "trace_heads, spans, span_logs, span_payloads, traces, ingest_receipts, ingest_stats, dead_letters"
+        await self.pool.execute(f"truncate {tables}")
 
     async def check_sums(self) -> None:
         """Hold receipts and statistics to the promise that nothing disappears uncounted."""

@@ -1,9 +1,15 @@
+import asyncio
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 import zstandard
 
+from processing.app import publisher
+from processing.app.publisher import Relay
+from processing.app.queries.outbox import Outbox
 from processing.tests.support import (
     SECOND,
     WORKSPACE_ID,
@@ -240,13 +246,14 @@ async def test_F33_score_of_a_trace_that_nobody_sent_is_kept(bench: Bench) -> No
 
 async def test_changed_traces_are_announced_with_their_revision(bench: Bench) -> None:
     trace_id = os.urandom(16)
-    listener = bench.redis.pubsub()
+    listener: Any = bench.redis.pubsub()
     await listener.subscribe(workspace_channel(WORKSPACE_ID))
     await bench.send(trace_body(make_span(trace_id, 1)))
     await bench.process()
     await bench.send(trace_body(make_span(trace_id, 2)))
     await bench.process()
-    messages = [TracesStored.decode(fields) for _, fields in await bench.redis.xrange(TRACES_STORED)]
+    entries: Any = await bench.redis.xrange(TRACES_STORED)
+    messages = [TracesStored.decode(fields) for _, fields in entries]
     assert [(message.trace_ids, message.revisions) for message in messages] == [
         ([trace_id.hex()], [1]),
         ([trace_id.hex()], [2]),
@@ -299,3 +306,27 @@ async def test_damaged_entries_become_dead_letters(bench: Bench) -> None:
     assert await bench.counts(short) == (1, 0, 0, 0, 1)
     assert (await bench.redis.xinfo_groups(TRACES_PENDING))[0]["name"] == PROCESSING_GROUP.encode()
     await bench.check_sums()
+
+
+async def test_announcements_are_trimmed_only_below_what_some_group_still_needs(bench: Bench) -> None:
+    relay = Relay(bench.redis, Outbox(bench.pool), asyncio.Event())
+    for number in range(1, 13):
+        await bench.redis.xadd(TRACES_STORED, {"m": b"{}"}, id=f"{number}-1")
+    await bench.redis.xgroup_create(TRACES_STORED, "quick", id="0")
+    await bench.redis.xgroup_create(TRACES_STORED, "slow", id="0")
+    await bench.redis.xreadgroup("quick", "a", {TRACES_STORED: ">"})
+    await bench.redis.xack(TRACES_STORED, "quick", *[f"{number}-1" for number in range(1, 13)])
+    await bench.redis.xreadgroup("slow", "b", {TRACES_STORED: ">"}, count=11)
+    # Only the newest is acknowledged; the other ten are delivered and not done.
+    await bench.redis.xack(TRACES_STORED, "slow", "11-1", *[f"{number}-1" for number in range(1, 9)])
+    await relay.trim(exact=True)
+    left: Any = await bench.redis.xrange(TRACES_STORED)
+    assert [identifier for identifier, _ in left] == [b"9-1", b"10-1", b"11-1", b"12-1"]
+
+
+async def test_announcements_nobody_reads_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "KEPT_WITHOUT_GROUPS", 3)
+    for _ in range(10):
+        await bench.redis.xadd(TRACES_STORED, {"m": b"{}"})
+    await Relay(bench.redis, Outbox(bench.pool), asyncio.Event()).trim(exact=True)
+    assert await bench.redis.xlen(TRACES_STORED) == 3

@@ -72,6 +72,7 @@ class Worker:
         self._waiting: deque[Entry] = deque()
         self._commit: asyncio.Task[None] | None = None
         self._next_claim = 0.0
+        self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Work until told to stop; on return nothing is pending here that could be handed back."""
@@ -92,9 +93,9 @@ class Worker:
         finally:
             if self._commit is not None:
                 await asyncio.wait([self._commit])
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            # Told rather than cancelled, which the Redis client may swallow in the middle of a command.
+            self._ended.set()
+            await asyncio.wait(helpers)
             await self._leave()
 
     async def _loop(self) -> None:
@@ -255,14 +256,16 @@ class Worker:
             await self.reader.remove_self()
 
     async def _regularly(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
-        while True:
+        while not self._ended.is_set():
             try:
                 await work()
             except (RedisError, OSError, TimeoutError) as error:
                 logger.warning("queue_unreachable", error=type(error).__name__)
             except Exception:
                 logger.exception("upkeep_failed")
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._ended.wait()
 
     async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do something that needs Redis, as often as it takes while Redis cannot be reached."""
