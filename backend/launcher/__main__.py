@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -49,7 +50,7 @@ def _up(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     start(deployment, attached=options.foreground)
-    print(f"Ready after {time.monotonic() - began:.1f} s.\n\n{guide.addresses(deployment)}\n", flush=True)
+    print(f"Ready after {time.monotonic() - began:.1f} s.\n\n{guide.addresses(deployment)}", flush=True)
     if options.demo:
         gateway = deployment.url(deployment.ports["GATEWAY_PORT"])
         command = [sys.executable, "-m", "db.generate", "--demo", "--url", gateway]
@@ -57,7 +58,7 @@ def _up(options: argparse.Namespace) -> int:
         if result.returncode:
             raise LauncherError("the demo data could not be generated; everything else runs")
     else:
-        print(guide.first_steps(deployment), flush=True)
+        print(f"\n{guide.first_steps(deployment)}", flush=True)
     if options.foreground:
         print("Ctrl-C stops everything.", flush=True)
         try:
@@ -100,9 +101,9 @@ def _run(arguments: list[str]) -> NoReturn:
     os.execvpe(command[0], command, Deployment.current().environment)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command given on the command line and return the exit code."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     try:
         match options.command:
             case "setup":

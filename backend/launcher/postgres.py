@@ -276,6 +276,7 @@ class EmbeddedPostgres:
                 *("initdb", "-D", self._seen(self.data_dir), "-U", SUPERUSER, "--auth=scram-sha-256"),
                 f"--pwfile={self._seen(self.socket_dir)}/{password_file.name}",
                 *("--encoding=UTF8", "--locale=C.UTF-8"),
+                *(("--no-sync",) if self.settings.get("fsync") == "off" else ()),
             ]
             result = subprocess.run(self._wrapped(arguments), capture_output=True, text=True, check=False)
         finally:

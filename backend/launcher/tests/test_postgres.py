@@ -10,16 +10,20 @@ import asyncpg
 import psutil
 import pytest
 
+from launcher import binaries
 from launcher import exec as wrapper
 from launcher.errors import LauncherError
 from launcher.postgres import UNPRIVILEGED_ACCOUNT, EmbeddedPostgres
 from launcher.tests.helpers import eventually, fetch, free_port
 
+# Only a crash of the machine could tell the difference.
+NOT_FORCED_TO_DISK = {"fsync": "off"}
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as which PostgreSQL must drop its account")
 
 
 async def test_application_role_owns_its_database_and_is_no_superuser(folder: Path) -> None:
-    server = EmbeddedPostgres(folder, free_port(), password="pa'ss\\w:rd @/%")
+    server = EmbeddedPostgres(folder, free_port(), NOT_FORCED_TO_DISK, password="pa'ss\\w:rd @/%")
     server.start()
     try:
         server.create_database("app")
@@ -39,7 +43,7 @@ async def test_application_role_owns_its_database_and_is_no_superuser(folder: Pa
 
 
 async def test_no_connection_without_the_password(folder: Path) -> None:
-    server = EmbeddedPostgres(folder, free_port())
+    server = EmbeddedPostgres(folder, free_port(), NOT_FORCED_TO_DISK)
     server.start()
     try:
         for tcp in (False, True):
@@ -53,11 +57,11 @@ async def test_no_connection_without_the_password(folder: Path) -> None:
 
 async def test_changed_password_takes_effect(folder: Path) -> None:
     port = free_port()
-    server = EmbeddedPostgres(folder, port, password="one")
+    server = EmbeddedPostgres(folder, port, NOT_FORCED_TO_DISK, password="one")
     server.start()
     try:
         server.create_database("app")
-        changed = EmbeddedPostgres(folder, port, password="two")
+        changed = EmbeddedPostgres(folder, port, NOT_FORCED_TO_DISK, password="two")
         changed.create_database("app")
         assert await fetch(changed.dsn("app"), "select 1")
         with pytest.raises(asyncpg.InvalidPasswordError):
@@ -67,7 +71,7 @@ async def test_changed_password_takes_effect(folder: Path) -> None:
 
 
 async def test_committed_rows_survive_kill_of_the_postmaster(folder: Path) -> None:
-    server = EmbeddedPostgres(folder, free_port())
+    server = EmbeddedPostgres(folder, free_port(), NOT_FORCED_TO_DISK)
     server.start()
     try:
         server.create_database("app")
@@ -81,11 +85,11 @@ async def test_committed_rows_survive_kill_of_the_postmaster(folder: Path) -> No
 
 
 def test_second_server_in_the_same_folder_is_refused(folder: Path) -> None:
-    server = EmbeddedPostgres(folder, free_port())
+    server = EmbeddedPostgres(folder, free_port(), NOT_FORCED_TO_DISK)
     server.start()
     try:
         with pytest.raises(LauncherError, match="already running"):
-            EmbeddedPostgres(folder, free_port()).prepare(wait=0)
+            EmbeddedPostgres(folder, free_port(), NOT_FORCED_TO_DISK).prepare(wait=0)
         assert server.is_ready()
     finally:
         server.stop()
@@ -102,7 +106,7 @@ def leave_lock_files(server: EmbeddedPostgres, pid: int) -> None:
 
 
 def test_lock_files_of_a_zombie_are_cleared(folder: Path) -> None:
-    server = EmbeddedPostgres(folder, free_port())
+    server = EmbeddedPostgres(folder, free_port(), NOT_FORCED_TO_DISK)
     zombie = subprocess.Popen([sys.executable, "-c", ""])
     try:
         eventually(lambda: psutil.Process(zombie.pid).status() == psutil.STATUS_ZOMBIE)
@@ -115,7 +119,7 @@ def test_lock_files_of_a_zombie_are_cleared(folder: Path) -> None:
 
 @pytest.mark.parametrize("account", [None, pytest.param(UNPRIVILEGED_ACCOUNT, marks=as_root)])
 def test_lock_files_with_a_process_id_in_use_again_are_cleared(folder: Path, account: str | None) -> None:
-    server = EmbeddedPostgres(folder, free_port())
+    server = EmbeddedPostgres(folder, free_port(), NOT_FORCED_TO_DISK)
     # PostgreSQL itself takes any living process of its own account for a postmaster.
     other = subprocess.Popen(["/bin/sleep", "60"], user=account)
     try:
@@ -131,7 +135,7 @@ def test_server_stops_cleanly_when_its_starter_is_killed(folder: Path) -> None:
     port = free_port()
     program = (
         "import os, sys; from pathlib import Path; from launcher.postgres import EmbeddedPostgres\n"
-        f"server = EmbeddedPostgres(Path({str(folder)!r}), {port}); server.start()\n"
+        f"server = EmbeddedPostgres(Path({str(folder)!r}), {port}, {NOT_FORCED_TO_DISK}); server.start()\n"
         "print(server.process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     result = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)
@@ -144,7 +148,7 @@ def test_server_stops_cleanly_when_its_starter_is_killed(folder: Path) -> None:
 async def test_root_drops_to_an_account_that_cannot_enter_the_parents(folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    server = EmbeddedPostgres(closed / "server", free_port())
+    server = EmbeddedPostgres(closed / "server", free_port(), NOT_FORCED_TO_DISK)
     server.start()
     try:
         assert server.process is not None
@@ -162,7 +166,7 @@ async def test_root_drops_to_an_account_that_cannot_enter_the_parents(folder: Pa
 
 
 def test_superuser_password_is_not_on_any_command_line(folder: Path) -> None:
-    server = EmbeddedPostgres(folder, free_port())
+    server = EmbeddedPostgres(folder, free_port(), NOT_FORCED_TO_DISK)
     server.start()
     try:
         assert server.process is not None
@@ -178,3 +182,19 @@ def test_start_shows_the_log_of_a_server_that_fails(folder: Path) -> None:
     server = EmbeddedPostgres(folder, free_port(), {"shared_buffers": "nonsense"})
     with pytest.raises(LauncherError, match="shared_buffers"):
         server.start()
+
+
+@as_root
+def test_programs_that_the_account_cannot_reach_are_copied_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.chmod(0o755)
+    monkeypatch.setattr(binaries, "SHARED_COPIES", folder / "copies")
+    monkeypatch.setattr(binaries, "_executable_by_others", lambda program: False)
+    copy = binaries.postgres_binaries(for_other_account=True)
+    assert copy.is_relative_to(folder)
+    version = subprocess.run(
+        [copy / "postgres", "--version"], user=UNPRIVILEGED_ACCOUNT, capture_output=True, check=True
+    )
+    assert version.stdout.startswith(b"postgres (PostgreSQL)")
+    before = (copy / "postgres").stat().st_ino
+    assert (binaries.postgres_binaries(for_other_account=True) / "postgres").stat().st_ino == before
+    assert [path.name for path in (folder / "copies").iterdir()] == [copy.parents[2].name]
