@@ -3,9 +3,9 @@
 import asyncio
 import random
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import zstandard
 
@@ -24,6 +24,8 @@ _MAX_WINDOW_BYTES = 8 * 1024 * 1024
 # The decoder knows no bound on its output; a block of 4 bytes may become 128 KiB, so it gets little at a time.
 _ZSTD_STEP_BYTES = 256
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class InflightBytes:
@@ -81,15 +83,16 @@ class Hold:
         self._size = 0
 
 
-async def collect(chunks: AsyncIterator[bytes], declared: int | None, hold: Hold) -> bytes:
+async def collect(receive: Receive, declared: int | None, hold: Hold) -> bytes:
     """Return a body as it came.
 
     Args:
-        chunks: The body; what was announced of its length is not believed.
+        receive: Source of the ASGI messages that hold it; what was announced of its length is not believed.
         declared: Value of ``Content-Length``.
         hold: Counts what is read.
 
     Raises:
+        MalformedRequestError: The client left before the body was whole.
         PayloadTooLargeError: The body is over 20 MiB; it is not read to its end.
         UnavailableError: There is no room for it at the moment.
     """
@@ -97,13 +100,18 @@ async def collect(chunks: AsyncIterator[bytes], declared: int | None, hold: Hold
         raise too_large()
     parts: list[bytes] = []
     size = 0
-    async for chunk in chunks:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedRequestError("The body ended early.")
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > MAX_BODY_BYTES:
             raise too_large()
         hold.add(len(chunk))
         parts.append(chunk)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def unpack(body: bytes, encoding: str, inflight: InflightBytes, hold: Hold) -> bytes:

@@ -43,9 +43,8 @@ class SenderAuthenticator:
             UnauthorizedError: There is no valid credential.
             RateLimitedError: Neither is there, and the address has tried too often.
         """
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in connection.scope["headers"]}
         try:
-            return await self._verify(headers)
+            return await self._verify(connection.headers)
         except UnauthorizedError:
             await self._count_stranger(self._addresses.bucket(connection))
             raise

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 from ingestion.app.admission import Admission
 from ingestion.app.bodies import INLINE_BYTES, InflightBytes
-from ingestion.app.metrics import BYTES, ITEMS, REJECTED, REQUESTS
+from ingestion.app.metrics import count_request
 from ingestion.app.publisher import Publisher
 from ingestion.app.quota import SpanQuota
 from ingestion.app.validation import SHAPES, Arrival, Items, read_batch, read_item
@@ -31,7 +31,7 @@ _FORMATS: dict[tuple[Signal, bool], ItemFormat] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sender:
     """Who sent a request, and by which way."""
 
@@ -40,7 +40,7 @@ class Sender:
     transport: Literal["http", "grpc"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Receipt:
     """A request that is in the queue; ``headers`` are those of the rate limit."""
 
@@ -136,11 +136,7 @@ class Intake:
             rejected=rejected,
         )
         await self._publisher.publish(request, body)
-        REQUESTS.labels(kind, sender.transport).inc()
-        ITEMS.labels(kind).inc(received)
-        BYTES.labels(kind).inc(len(body))
-        for reason, count in rejected.items():
-            REJECTED.labels(kind, reason).inc(count)
+        count_request(kind, sender.transport, received, len(body), rejected)
         return Receipt(receipt_id, headers)
 
 

@@ -14,6 +14,7 @@ from ingestion.app.bodies import InflightBytes
 from ingestion.app.config import Settings
 from ingestion.app.dependencies import SenderAuthenticator, Services
 from ingestion.app.intake import Intake
+from ingestion.app.metrics import INFLIGHT_BYTES
 from ingestion.app.otlp_grpc import serve_grpc
 from ingestion.app.publisher import Publisher
 from ingestion.app.quota import SpanQuota
@@ -93,12 +94,9 @@ async def _start(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> Non
         ClientAddress(settings.trusted_proxies),
         settings,
     )
-    intake = Intake(
-        admission,
-        SpanQuota(limiter, settings.ingest_spans_per_minute),
-        publisher,
-        InflightBytes(settings.max_inflight_bytes),
-    )
+    inflight = InflightBytes(settings.max_inflight_bytes)
+    INFLIGHT_BYTES.set_function(lambda: inflight.used)
+    intake = Intake(admission, SpanQuota(limiter, settings.ingest_spans_per_minute), publisher, inflight)
     app.state.ingestion = Services(
         intake,
         authenticator,

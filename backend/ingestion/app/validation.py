@@ -8,6 +8,7 @@ happened carry ``_sanitized`` in their metadata.
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -35,14 +36,12 @@ from shared.otlp.wire import DEPTH_MARKER, MAX_DEPTH
 MAX_METADATA_BYTES = 64 * 1024
 MAX_ITEMS = {"traces": MAX_BATCH_TRACES, "spans": MAX_BATCH_SPANS}
 _MAX_PROBLEMS = 50
-# Texts in a body that may stand for something that has to be replaced.
-_SUSPECTS = (b"\\u0000", b"NaN", b"Infinity")
 _INT64, _UINT64 = -(1 << 63), 1 << 64
 
 Item = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrival:
     """When a request arrived, and from whom."""
 
@@ -181,7 +180,8 @@ def _read_clean_batch(body: bytes, shape: Shape, arrival: Arrival) -> Items:
 
 
 def _look_for_suspects(body: bytes) -> None:
-    if any(suspect in body for suspect in _SUSPECTS):
+    """Refuse to read fast what may hold something that has to be replaced."""
+    if b"\\u0000" in body or b"NaN" in body or b"Infinity" in body:
         raise TypeError("something may have to be replaced")
 
 
@@ -296,4 +296,9 @@ def _digits(number: int) -> str:
 def rfc3339(time_ns: int) -> str:
     """Return a time as RFC 3339 text in UTC, to the microsecond."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000).isoformat().replace("+00:00", "Z")
+    return f"{_second_text(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -83,7 +83,8 @@ class Queue:
     async def entries(self) -> list[list[Accepted]]:
         """Return all entries, each with its requests."""
         entries = []
-        for _, fields in await self.client.xrange(self.stream):
+        found: Any = await self.client.xrange(self.stream)
+        for _, fields in found:
             data, position, accepted = zstandard.ZstdDecompressor().decompress(fields[b"d"]), 0, []
             for request in decode_header(fields[b"h"]):
                 accepted.append(Accepted(request, data[position : position + request.size]))

@@ -80,7 +80,7 @@ class PendingRequest:
 
 def encode_header(requests: Sequence[PendingRequest]) -> bytes:
     """Return the header field of an entry."""
-    return orjson.dumps({"v": MESSAGE_VERSION, "requests": [asdict(request) for request in requests]})
+    return orjson.dumps({"v": MESSAGE_VERSION, "requests": list(requests)})
 
 
 def decode_header(header: bytes) -> list[PendingRequest]:

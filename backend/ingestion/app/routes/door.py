@@ -1,6 +1,6 @@
 """What all routes have in common, written for ASGI directly since some of them run thousands of times a second."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,9 +11,9 @@ from starlette.types import Receive, Scope, Send
 from ingestion.app.bodies import MAX_BODY_BYTES, collect, unpack
 from ingestion.app.dependencies import Services
 from ingestion.app.intake import Intake, Receipt, Sender
-from ingestion.app.metrics import INFLIGHT_BYTES, REFUSED
+from ingestion.app.metrics import REFUSED
 from shared.auth.permissions import Permission
-from shared.errors import ApiError, MalformedRequestError, UnsupportedMediaTypeError
+from shared.errors import ApiError, UnsupportedMediaTypeError
 from shared.http.envelope import failure
 from shared.http.guard import authenticate, guarded
 from shared.http.idempotency import idempotency_key, owner_of
@@ -24,7 +24,7 @@ PROTOBUF_TYPES = frozenset({"application/x-protobuf", "application/protobuf"})
 JSON_TYPES = frozenset({"application/json"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incoming:
     """A request whose sender is known and whose body is unpacked."""
 
@@ -74,7 +74,7 @@ class Door:
                 for name in ("workspace_id", "workspace"):
                     context.check_workspace(connection.query_params.get(name))
             services.intake.admit()
-            key = idempotency_key(scope)
+            key = idempotency_key(scope) if _has_idempotency_key(scope) else None
             if key is not None:
                 check_declared_length(scope, MAX_BODY_BYTES)
                 owner, limited = owner_of(context), bounded(receive, MAX_BODY_BYTES)
@@ -103,10 +103,9 @@ class Door:
             raise UnsupportedMediaTypeError(f"Content-Type may be {' or '.join(sorted(self._media_types))}.")
         inflight = services.intake.inflight
         with inflight.hold() as hold:
-            body = await collect(_chunks(receive), length, hold)
+            body = await collect(receive, length, hold)
             if encoding:
                 body = await unpack(body, encoding, inflight, hold)
-            INFLIGHT_BYTES.set(inflight.used)
             sender = Sender(scope["auth_context"], scope["request_id"], "http")
             return await self._handle(Incoming(sender, services.intake, body, media_type))
 
@@ -144,6 +143,10 @@ def _pairs(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
+def _has_idempotency_key(scope: Scope) -> bool:
+    return any(name == b"idempotency-key" for name, _ in scope["headers"])
+
+
 def _content_headers(scope: Scope) -> tuple[str, str, int | None]:
     media_type = encoding = ""
     length: int | None = None
@@ -156,15 +159,3 @@ def _content_headers(scope: Scope) -> tuple[str, str, int | None]:
         elif name == b"content-length" and value.isdigit():
             length = int(value)
     return media_type, encoding, length
-
-
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise MalformedRequestError("The body ended early.")
-        chunk: bytes = message.get("body", b"")
-        if chunk:
-            yield chunk
-        if not message.get("more_body", False):
-            return
