@@ -17,7 +17,7 @@ from launcher.tests.helpers import eventually, free_port
 pytestmark = [
     # A supervisor outlives the call that starts it.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.xdist_group("lifecycle"),
+    pytest.mark.xdist_group("command_line"),
 ]
 
 
