@@ -95,11 +95,18 @@ def serve(service: str) -> None:
     _Server(config, app, settings.drain_seconds).run(sockets=sockets)
 
 
+def _ignore(_: int, __: FrameType | None) -> None:
+    """Take a signal without an effect of its own."""
+
+
 def main() -> None:
     """Run the service named on the command line."""
     if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
         raise SystemExit(f"usage: python -m shared.serve {{{','.join(SERVICES)}}}")
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal once more after it has stopped; by then stopping as told is a success.
+        signal.signal(number, _ignore)
     serve(sys.argv[1])
 
 

@@ -1,5 +1,6 @@
 """Builds the application of a service: the same errors, health, metrics and shutdown for each."""
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +21,9 @@ from shared.settings import ServiceSettings
 from shared.telemetry import render_metrics
 
 Check = Callable[[], Awaitable[object]]
+
+# Whoever asks for readiness gives up after a few seconds.
+CHECK_SECONDS = 2.0
 Lifespan = Callable[[FastAPI, AsyncExitStack], Awaitable[None]]
 
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
@@ -103,7 +107,7 @@ def _add_operational_routes(
     async def ready(request: Request) -> Response:
         request.scope["quiet"] = True
         checks: Mapping[str, Check] = app.state.checks
-        results = {name: await _run_check(check) for name, check in checks.items()}
+        results = dict(zip(checks, await asyncio.gather(*map(_run_check, checks.values())), strict=True))
         is_ready = not app.state.draining and all(value == "ok" for value in results.values())
         status = "draining" if app.state.draining else "ready" if is_ready else "degraded"
         return JsonResponse({"status": status, "checks": results}, status_code=200 if is_ready else 503)
@@ -136,7 +140,8 @@ def _check_metrics_token(request: Request, settings: ServiceSettings) -> None:
 
 async def _run_check(check: Check) -> str:
     try:
-        await check()
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
     except Exception as error:
         return type(error).__name__
     return "ok"
