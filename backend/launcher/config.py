@@ -72,6 +72,8 @@ class LauncherSettings(BaseSettings):
 def problems_of(error: ValidationError) -> str:
     """Return what is wrong with which settings, without their values."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}".removeprefix(": ")
+        f"{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg'].removeprefix('Value error, ')}".removeprefix(
+            ": "
+        )
         for item in error.errors(include_input=False)
     )
