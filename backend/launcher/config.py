@@ -71,9 +71,9 @@ class LauncherSettings(BaseSettings):
 
 def problems_of(error: ValidationError) -> str:
     """Return what is wrong with which settings, without their values."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg'].removeprefix('Value error, ')}".removeprefix(
-            ": "
-        )
-        for item in error.errors(include_input=False)
-    )
+    problems = []
+    for item in error.errors(include_input=False):
+        name = ".".join(str(part) for part in item["loc"]).upper()
+        message = item["msg"].removeprefix("Value error, ")
+        problems.append(f"{name}: {message}" if name else message)
+    return "; ".join(problems)
