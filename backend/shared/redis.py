@@ -1,11 +1,13 @@
 """Connections to Redis or Valkey, and the batching that makes a command per request cheap."""
 
 import asyncio
+import time
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 CONNECT_SECONDS = 2.0
@@ -36,9 +38,19 @@ class RedisBatcher:
     that was sent before it was submitted: what it reads is not older than its submission.
     """
 
-    def __init__(self, client: Redis, limit: int = 512) -> None:
+    def __init__(self, client: Redis, limit: int = 512, outage_seconds: float = 0.0) -> None:
+        """Build a batcher.
+
+        Args:
+            client: Where the commands go.
+            limit: Most commands of one pipeline.
+            outage_seconds: How long commands fail at once after the server could not be reached, for callers that can
+                do without it and should not wait for it one after the other.
+        """
         self._client = client
         self._limit = limit
+        self._outage_seconds = outage_seconds
+        self._away_until = 0.0
         self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
         self._shared: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
         self._runner: asyncio.Task[None] | None = None
@@ -49,6 +61,9 @@ class RedisBatcher:
         The future raises ``redis.exceptions.RedisError`` when the server refuses or cannot be reached.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._away_until > time.monotonic():
+            future.set_exception(RedisConnectionError("the server could not be reached a moment ago"))
+            return future
         self._waiting.append((command, future))
         if self._runner is None:
             self._runner = asyncio.get_running_loop().create_task(self._run())
@@ -59,7 +74,8 @@ class RedisBatcher:
         future = self._shared.get(command)
         if future is None:
             future = self._shared[command] = self.submit(*command)
-        return future
+        # Whoever gives up waiting must not take the answer from the others.
+        return asyncio.shield(future)
 
     async def _run(self) -> None:
         # One turn of the loop lets the other requests of this turn join.
@@ -82,6 +98,7 @@ class RedisBatcher:
             answers = await pipeline.execute(raise_on_error=False)
         except (TimeoutError, RedisError, OSError) as error:
             answers = [error] * len(batch)
+            self._away_until = time.monotonic() + self._outage_seconds
         except BaseException:
             for _, future in batch:
                 future.cancel()

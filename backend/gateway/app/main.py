@@ -35,6 +35,8 @@ from shared.redis import RedisBatcher, connect
 
 # The largest body that ingestion reads; it is passed on as it comes, the limit after inflating is ingestion's.
 MAX_PROXIED_BYTES = 20 * 1024 * 1024
+# Every request asks the cache and can do without it.
+_CACHE_SECONDS = 1.0
 _KEY_USAGE_SECONDS = 60.0
 _CLEANING_SECONDS = 3600.0
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -83,10 +85,11 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
     secret = settings.jwt_secret.get_secret_value()
     pool = await create_pool(settings.postgres_url, service="gateway", size=settings.database_pool_size)
     stack.push_async_callback(pool.close)
-    cache, queue = connect(settings.cache_url), connect(settings.redis_url)
+    cache = connect(settings.cache_url, command_seconds=_CACHE_SECONDS)
+    queue = connect(settings.redis_url)
     stack.push_async_callback(cache.aclose)
     stack.push_async_callback(queue.aclose)
-    batcher = RedisBatcher(cache)
+    batcher = RedisBatcher(cache, outage_seconds=_CACHE_SECONDS)
     epoch, limiter = RevocationEpoch(batcher), RateLimiter(batcher)
     addresses = ClientAddress(settings.trusted_proxies)
     access_tokens = AccessTokens(secret, settings.access_token_minutes)

@@ -14,6 +14,8 @@ from shared.errors import UnauthorizedError, UnavailableError
 from shared.telemetry import CACHE_LOOKUPS
 
 VERDICT_SECONDS = 30.0
+# A database that does not answer by then counts as away.
+_LOOKUP_SECONDS = 2.0
 # How long one failed look-up spares the database, and the requests, the next one.
 _OUTAGE_SECONDS = 1.0
 _KNOWN_ENTRIES = 10_000
@@ -133,7 +135,7 @@ class VerdictCache(Generic[Claim]):
 
     async def _ask(self, batch: list[tuple[bytes, _Pending[Claim]]]) -> None:
         try:
-            rows = await self._find([pending.claim for _, pending in batch])
+            rows = await _within([pending.claim for _, pending in batch], self._find)
         except Exception as error:
             for fingerprint, pending in batch:
                 self._fall_back(fingerprint, pending, error)
@@ -177,6 +179,18 @@ class VerdictCache(Generic[Claim]):
             known.epoch, known.valid_until = pending.epoch, time.monotonic() + _OUTAGE_SECONDS
             if not pending.answer.done():
                 pending.answer.set_result(known.verdict)
+
+
+async def _within(
+    claims: Sequence[Claim], find: Callable[[Sequence[Claim]], Awaitable[Sequence[Row | None]]]
+) -> Sequence[Row | None]:
+    task = asyncio.ensure_future(find(claims))
+    await asyncio.wait({task}, timeout=_LOOKUP_SECONDS)
+    if not task.done():
+        # Cancelling waits for the server once more, which is nobody's business here.
+        task.cancel()
+        raise TimeoutError
+    return task.result()
 
 
 def remember(cache: OrderedDict[bytes, Value], key: bytes, value: Value, limit: int) -> None:
