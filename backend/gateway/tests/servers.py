@@ -14,9 +14,9 @@ from shared.serve import listen
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[int]:
     """Serve an application as ``shared.serve`` does and yield its port."""
-    listener = listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", port)
     config = uvicorn.Config(
         app,
         http=BoundedProtocol,
@@ -77,5 +77,6 @@ class Recorder:
             await asyncio.sleep(self.delay)
         pairs: list[Any] = [(name.encode(), value.encode()) for name, value in self.headers.items()]
         pairs.append((b"content-type", b"application/json"))
-        await send({"type": "http.response.start", "status": self.status, "headers": pairs})
+        status = 200 if scope["path"] == "/health" else self.status
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
         await send({"type": "http.response.body", "body": self.answer})
