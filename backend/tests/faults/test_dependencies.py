@@ -75,7 +75,7 @@ async def test_F11_the_database_is_stopped_and_started_under_load(scenario: Scen
     assert await scenario.client.send(make_spans(scenario.pick, 5)), "the queue has room"
     await load
     await asyncio.sleep(3)
-    await asyncio.to_thread(platform.postgres.start)
+    platform.postgres.start()
     result = await check_verdict(platform, scenario.ledger, scenario.workspace, scenario.key)
     assert result["stored"] == scenario.ledger.sent
     assert await _dead_letters(scenario) == 0, "a dependency error must not burn attempts"

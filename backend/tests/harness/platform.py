@@ -46,7 +46,10 @@ def _free_ports(number: int) -> list[int]:
 
 
 class Platform:
-    """Real servers, real services, and a proxy before PostgreSQL and before the queue."""
+    """Real servers, real services, and a proxy before PostgreSQL and before the queue.
+
+    Start stores from the main thread: they end with the thread that started them.
+    """
 
     def __init__(self, folder: Path, *, postgres_folder: Path | None = None) -> None:
         self.folder = folder
