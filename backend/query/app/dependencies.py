@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from urllib.parse import unquote
 
 from fastapi import Depends, Query, Request
-from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -14,11 +13,11 @@ from query.app.models import SpanPageParameters, SpanParameters, TraceParameters
 from shared.auth.context import AuthContext
 from shared.auth.permissions import Permission
 from shared.database import Pool
-from shared.http.guard import require
+from shared.http.guard import GuardedRoute, require
 from shared.ids import span_key
 
 
-class EncodedPathRoute(APIRoute):
+class EncodedPathRoute(GuardedRoute):
     """Route that splits the path before it decodes it, so that an id in it may hold any character, a slash too."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -1,13 +1,13 @@
 """The query service over a real database, called as the gateway calls it."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from query.app.config import Settings
 from query.app.main import create_app
@@ -61,8 +61,8 @@ class Api:
         return [trace["trace_id"] for trace in body["data"]]
 
 
-@pytest.fixture
-def settings(traces_url: str) -> Settings:
+def make_settings(traces_url: str) -> Settings:
+    """Return settings that name a traces database and nothing else that exists."""
     return Settings(
         timescale_url=traces_url,
         postgres_url="postgresql://127.0.0.1:1/unused",
@@ -73,18 +73,27 @@ def settings(traces_url: str) -> Settings:
     )
 
 
-@pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    application = create_app(settings)
-    async with application.router.lifespan_context(application):
-        yield application
+@asynccontextmanager
+async def calling(settings: Settings) -> AsyncIterator[Api]:
+    """Run the service and yield what calls it."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://query") as client:
+            yield Api(client)
 
 
 @pytest.fixture
-async def api(app: FastAPI) -> AsyncIterator[Api]:
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://query") as client:
-        yield Api(client)
+async def api(traces_url: str) -> AsyncIterator[Api]:
+    async with calling(make_settings(traces_url)) as caller:
+        yield caller
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Api]:
+    """Yield a service without database, for what it decides before it asks one."""
+    async with calling(make_settings("postgresql://user:pw@127.0.0.1:1/traces")) as caller:
+        yield caller
 
 
 @pytest.fixture

@@ -1,38 +1,25 @@
-"""What the service answers while its database is away, and afterwards."""
+"""What the service answers while its database is away, and which one it prefers."""
 
-import httpx
+from query.tests.conftest import Api, calling, make_settings
 
-from query.app.config import Settings
-from query.app.main import create_app
-from query.tests.conftest import WORKSPACE, headers_of
+PATH = "/api/v1/traces"
 
 
-async def test_F11_without_its_database_the_service_answers_503_and_stays_up(settings: Settings) -> None:
-    away = settings.model_copy(update={"timescale_url": "postgresql://user:pw@127.0.0.1:1/traces"})
-    app = create_app(away)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://query") as client:
-            answer = await client.get("/api/v1/traces", headers=headers_of(WORKSPACE))
-            assert answer.status_code == 503
-            assert answer.json()["error"]["code"] == "dependency_unavailable"
-            assert int(answer.headers["retry-after"]) >= 1
-            assert (await client.get("/health")).status_code == 200
-            ready = await client.get("/ready")
-            assert ready.status_code == 503
-            assert ready.json()["checks"]["traces_database"] != "ok"
+async def test_F11_without_its_database_the_service_answers_503_and_stays_up(door: Api) -> None:
+    answer = await door.get(PATH)
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "dependency_unavailable"
+    assert int(answer.headers["retry-after"]) >= 1
+    assert (await door.get("/health", headers={})).status_code == 200
+    ready = await door.get("/ready", headers={})
+    assert ready.status_code == 503
+    assert ready.json()["checks"]["traces_database"] != "ok"
 
 
-async def test_a_read_replica_is_preferred(settings: Settings) -> None:
-    read_only = settings.model_copy(
-        update={
-            "timescale_url": "postgresql://user:pw@127.0.0.1:1/traces",
-            "timescale_read_url": settings.timescale_url,
-        }
-    )
-    app = create_app(read_only)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://query") as client:
-            assert (await client.get("/api/v1/traces", headers=headers_of(WORKSPACE))).status_code == 200
-            assert (await client.get("/ready")).json() == {"status": "ready", "checks": {"traces_database": "ok"}}
+async def test_a_read_replica_is_preferred(traces_url: str) -> None:
+    settings = make_settings("postgresql://user:pw@127.0.0.1:1/traces")
+    assert settings.ports == [8003]
+    async with calling(settings.model_copy(update={"timescale_read_url": traces_url})) as api:
+        assert (await api.get(PATH)).status_code == 200
+        ready = await api.get("/ready", headers={})
+        assert ready.json() == {"status": "ready", "checks": {"traces_database": "ok"}}

@@ -262,8 +262,8 @@ async def test_the_range_is_a_day_unless_given(api: Api, database: asyncpg.Conne
         ({"cursor": "nonsense"}, "cursor"),
     ],
 )
-async def test_a_bad_parameter_is_named(api: Api, params: dict[str, Any], field: str) -> None:
-    answer = await api.get(PATH, params)
+async def test_a_bad_parameter_is_named(door: Api, params: dict[str, Any], field: str) -> None:
+    answer = await door.get(PATH, params)
     assert answer.status_code == 422, answer.text
     error = answer.json()["error"]
     assert error["code"] == "invalid_fields"
@@ -274,8 +274,8 @@ async def test_a_bad_parameter_is_named(api: Api, params: dict[str, Any], field:
     ("name", "nearest"),
     [("agent", "agent_id"), ("minDurationMs", "min_duration_ms"), ("Status", "status"), ("metadata", "metadata.KEY")],
 )
-async def test_an_unknown_parameter_is_refused_with_the_nearest_known(api: Api, name: str, nearest: str) -> None:
-    answer = await api.get(PATH, {name: "1"})
+async def test_an_unknown_parameter_is_refused_with_the_nearest_known(door: Api, name: str, nearest: str) -> None:
+    answer = await door.get(PATH, {name: "1"})
     assert answer.status_code == 422
     (problem,) = answer.json()["error"]["details"]
     assert problem["field"] == name

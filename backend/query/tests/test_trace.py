@@ -130,7 +130,9 @@ async def test_F43_a_trace_is_found_by_any_id(api: Api, database: asyncpg.Connec
 
 
 @pytest.mark.parametrize(
-    "path", ["absent", "0" * 32, "%FF%FE", "x" * 5000, "absent/spans", "absent/spans/1", f"{TRACE}/spans/absent", ""]
+    "path",
+    ["absent", "0" * 32, "%FF%FE", "x" * 5000, "absent/spans", "absent/spans/1", f"{TRACE}/spans/absent", ""],
+    ids=lambda path: path[:24],
 )
 async def test_what_does_not_exist_is_not_found(api: Api, database: asyncpg.Connection, path: str) -> None:
     await store_trace(database, WORKSPACE, TRACE)
