@@ -14,7 +14,7 @@ from processing.app.routes import router
 from processing.app.supervision import Supervised
 from processing.app.upkeep import Upkeep
 from shared.auth.internal import InternalTokenVerifier
-from shared.database import create_pool, ping
+from shared.database import Pool, create_pool, ping
 from shared.http.application import create_service_app
 from shared.http.guard import InternalAuthenticator
 from shared.redis import COMMAND_SECONDS, connect
@@ -24,9 +24,16 @@ from shared.streams.queue import PendingQueue
 SERVICE = "processing"
 
 _WRITER_CONNECTIONS = 4
-_WRITER_STATEMENT_SECONDS = 60.0
-# A plan kept from when a day's partition was empty would scan it for the rest of the day.
-_SERVER_SETTINGS = {"plan_cache_mode": "force_custom_plan", "jit": "off", "synchronous_commit": "on"}
+_WRITER_STATEMENT_SECONDS = 30.0
+_SERVER_SETTINGS = {
+    # A plan kept from when a day's partition was empty would scan it for the rest of the day.
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+    "synchronous_commit": "on",
+    # A worker that hangs inside a transaction must not keep the others from its traces.
+    "idle_in_transaction_session_timeout": "20s",
+}
+_CLOSE_SECONDS = 3.0
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -40,13 +47,13 @@ def create_app(settings: Settings) -> FastAPI:
             statement_seconds=_WRITER_STATEMENT_SECONDS,
             server_settings=_SERVER_SETTINGS,
         )
-        stack.push_async_callback(writer.close)
+        stack.push_async_callback(_close, writer)
         reader = await create_pool(
             settings.timescale_url, service=SERVICE, size=settings.database_pool_size, server_settings=_SERVER_SETTINGS
         )
-        stack.push_async_callback(reader.close)
+        stack.push_async_callback(_close, reader)
         metadata = await create_pool(settings.postgres_url, service=SERVICE, size=2)
-        stack.push_async_callback(metadata.close)
+        stack.push_async_callback(_close, metadata)
         client = connect(settings.redis_url)
         stack.push_async_callback(client.aclose)
         # A blocking read must be allowed to take its time beside that of any command.
@@ -71,18 +78,27 @@ def create_app(settings: Settings) -> FastAPI:
         pipeline = Pipeline(writer, worker_client, PendingQueue(worker_client, streams), stopping, relay, settings)
         upkeep = Upkeep(writer, metadata, {"traces": reader, "metadata": metadata}, stopping, settings)
         # Stopped in reverse, so that the relay still announces what the worker stored last.
-        for name, work, event in (
-            ("relay", relay.run, relay_stopping),
-            ("upkeep", upkeep.run, stopping),
-            ("worker", pipeline.run, stopping),
+        for name, work, event, seconds in (
+            ("relay", relay.run, relay_stopping, _CLOSE_SECONDS),
+            ("upkeep", upkeep.run, stopping, _CLOSE_SECONDS),
+            ("worker", pipeline.run, stopping, settings.processing_stop_seconds),
         ):
             task = Supervised(SERVICE, name, work, event)
-            stack.push_async_callback(task.stop, settings.processing_stop_seconds)
+            stack.push_async_callback(task.stop, seconds)
             app.state.checks[name] = task.check
 
     app = create_service_app(SERVICE, settings, start=start, title="Agent Observability Platform: processing")
     app.include_router(router)
     return app
+
+
+async def _close(pool: Pool) -> None:
+    """Close a pool, whether or not its server still answers."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
 
 
 def _collect_by_hand(stack: AsyncExitStack) -> None:

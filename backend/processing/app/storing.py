@@ -20,10 +20,11 @@ from processing.app.metrics import (
     STORED_SPANS,
 )
 from processing.app.processor import decode_steps, poison_item, whole_request
-from processing.app.queries.storing import ConflictError, Stored, TraceStore
+from processing.app.queries.storing import ConflictError, Stored, TooSlowError, TraceStore
 from shared.database import is_dependency_error
 from shared.logging import get_logger
 from shared.pricing.book import PriceBook
+from shared.streams.contracts import PendingRequest
 from shared.telemetry import FAILURES
 
 SERVICE = "processing"
@@ -70,7 +71,8 @@ class Storer:
             requests: The requests of some entries.
             redelivered: Whether they were delivered before, so that some of them may be stored already.
         """
-        listed = list(requests)
+        # An entry that was appended twice brings its requests twice.
+        listed = list({_name(request.pending): request for request in requests}.values())
         if redelivered or any(request.pending.replay_of for request in listed):
             listed = await self._leave_out_stored(listed)
         repeated = await self.patiently(lambda: self._store.find_repeated([request.pending for request in listed]))
@@ -88,9 +90,7 @@ class Storer:
 
     async def _leave_out_stored(self, requests: list[RawRequest]) -> list[RawRequest]:
         stored = await self.patiently(lambda: self._store.find_stored([request.pending for request in requests]))
-        return [
-            request for request in requests if (request.pending.replay_of or request.pending.receipt_id) not in stored
-        ]
+        return [request for request in requests if _name(request.pending) not in stored]
 
     async def _decode(self, request: RawRequest, repeated: set[tuple[int, str, str]]) -> DecodedRequest:
         pending = request.pending
@@ -152,7 +152,8 @@ class Storer:
             except StoppingError:
                 raise
             except Exception as error:
-                FAILURES.labels(SERVICE, "store", "data").inc()
+                reason = "slow" if isinstance(error, TooSlowError) else "data"
+                FAILURES.labels(SERVICE, "store", reason).inc()
                 logger.warning("batch_refused", error=f"{type(error).__name__}: {error}"[:300], requests=len(requests))
                 if len(requests) > 1:
                     half = len(requests) // 2
@@ -167,14 +168,14 @@ class Storer:
 
     async def _not_stored(self, requests: Sequence[DecodedRequest]) -> list[DecodedRequest]:
         stored = await self.patiently(lambda: self._store.find_stored([request.pending for request in requests]))
-        return [
-            request for request in requests if (request.pending.replay_of or request.pending.receipt_id) not in stored
-        ]
+        return [request for request in requests if _name(request.pending) not in stored]
 
     async def _transact(self, requests: Sequence[DecodedRequest], batch: Batch) -> None:
         await self.patiently(lambda: self._store.prepare_days(batch.days))
         started = time.perf_counter()
-        stored = await self.patiently(lambda: self._store.store(batch, time.time_ns()))
+        stored = await self.patiently(
+            lambda: self._store.store(batch, time.time_ns()), give_up_on=TooSlowError if len(requests) > 1 else None
+        )
         COMMIT_SECONDS.observe(time.perf_counter() - started)
         self._count(requests, stored)
 
@@ -233,14 +234,22 @@ class Storer:
                 return None
         return None
 
-    async def patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
-        """Do something that needs the database, as often as it takes while the database cannot be reached."""
+    async def patiently(self, work: Callable[[], Awaitable[_T]], give_up_on: type[Exception] | None = None) -> _T:
+        """Do something that needs the database, as often as it takes while the database cannot be reached.
+
+        Args:
+            work: What to do.
+            give_up_on: An error that is raised at once although it says nothing about the data.
+
+        Raises:
+            StoppingError: The worker stops meanwhile.
+        """
         attempt = 0
         while True:
             try:
                 return await work()
             except Exception as error:
-                if not is_dependency_error(error):
+                if not is_dependency_error(error) or (give_up_on is not None and isinstance(error, give_up_on)):
                     raise
                 FAILURES.labels(SERVICE, "store", "dependency").inc()
                 delay = random.uniform(0, min(_BACKOFF_CAP, _BACKOFF_BASE * 2**attempt))
@@ -257,6 +266,11 @@ class Storer:
         except TimeoutError:
             return
         raise StoppingError
+
+
+def _name(pending: PendingRequest) -> str:
+    """Return what tells a request, or the replay of a dead letter, from every other."""
+    return pending.replay_of or pending.receipt_id
 
 
 def _poison(request: DecodedRequest, item: Item, error: Exception) -> Poison:

@@ -133,15 +133,13 @@ class Worker:
         if not self._waiting:
             # With a commit under way there is work to finish, and what comes meanwhile makes a fuller batch.
             await self._read(_FIRST_READ, settings.processing_block_seconds)
-        items = sum(entry.items for entry in self._waiting)
-        count = _FIRST_READ
-        while self._waiting and items < settings.processing_batch_items:
-            room = settings.processing_batch_entries - len(self._waiting)
-            count = min(count * 2, room)
-            # The last read was not full when there is nothing left in the stream.
+        while self._waiting:
+            items = max(1, sum(entry.items for entry in self._waiting))
+            # As many more as fill the batch if they are like those at hand.
+            wanted = (settings.processing_batch_items - items) * len(self._waiting) // items
+            count = min(wanted, settings.processing_batch_entries - len(self._waiting))
             if count <= 0 or not await self._read(count, None):
                 break
-            items = sum(entry.items for entry in self._waiting)
         return self._take_batch()
 
     async def _read(self, count: int, block_seconds: float | None) -> int:

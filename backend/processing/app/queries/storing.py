@@ -47,6 +47,10 @@ class ConflictError(Exception):
     """Something that the batch relied on changed meanwhile; stored anew from the start, it will succeed."""
 
 
+class TooSlowError(TimeoutError):
+    """The database did not get through with the batch in time; a smaller one may fare better."""
+
+
 class UnusableDatabaseError(ConnectionError):
     """The database lacks a table, column or permission: a fault of the installation and of no item."""
 
@@ -84,6 +88,7 @@ class TraceStore:
 
         Raises:
             ConflictError: The same must be tried again from the start.
+            TooSlowError: The statement timeout passed.
             Exception: The database cannot be reached, or refuses the data.
         """
         async with self._transaction() as connection:
@@ -108,6 +113,8 @@ class TraceStore:
                 yield connection
         except asyncpg.UniqueViolationError as error:
             raise ConflictError from error
+        except (TimeoutError, asyncpg.QueryCanceledError) as error:
+            raise TooSlowError from error
         except asyncpg.SyntaxOrAccessError as error:
             raise UnusableDatabaseError(str(error)) from error
         except asyncpg.CheckViolationError as error:
