@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from ingestion.app.config import Settings
 from ingestion.app.intake import Intake
@@ -17,6 +18,8 @@ from shared.http.idempotency import Idempotency
 from shared.ratelimit import Bucket, RateLimiter
 
 _TOKEN_NAME, _WORKSPACE_NAME = TOKEN_HEADER.lower(), WORKSPACE_HEADER.lower()
+# Headers that ``verify`` looks at, as ASGI names them.
+CREDENTIAL_HEADERS = {name.encode(): name for name in ("authorization", "x-api-key", _TOKEN_NAME, _WORKSPACE_NAME)}
 
 
 class SenderAuthenticator:
@@ -43,13 +46,17 @@ class SenderAuthenticator:
             UnauthorizedError: There is no valid credential.
             RateLimitedError: Neither is there, and the address has tried too often.
         """
+        return await self.verify(connection.headers, connection.scope)
+
+    async def verify(self, headers: Mapping[str, str], scope: Scope) -> AuthContext:
+        """Like ``authenticate``, with the headers that matter in lower case."""
         try:
-            return await self._verify(connection.headers)
+            return await self._verify(headers)
         except UnauthorizedError:
-            await self._count_stranger(self._addresses.bucket(connection))
+            await self._count_stranger(self._addresses.bucket(HTTPConnection(scope)))
             raise
 
-    async def authenticate_metadata(self, metadata: Mapping[str, str], address: str) -> AuthContext:
+    async def verify_metadata(self, metadata: Mapping[str, str], address: str) -> AuthContext:
         """Return the verified context of a gRPC call; see ``authenticate``."""
         try:
             return await self._verify(metadata)

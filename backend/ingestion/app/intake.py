@@ -42,10 +42,10 @@ class Sender:
 
 @dataclass(slots=True)
 class Receipt:
-    """A request that is in the queue; ``headers`` are those of the rate limit."""
+    """A request that is in the queue; ``headers`` are those of the rate limit, as ASGI has them."""
 
     receipt_id: str
-    headers: dict[str, str]
+    headers: list[tuple[bytes, bytes]]
 
 
 class Intake:

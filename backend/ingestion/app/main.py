@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,10 +16,11 @@ from ingestion.app.config import Settings
 from ingestion.app.dependencies import SenderAuthenticator, Services
 from ingestion.app.intake import Intake
 from ingestion.app.metrics import INFLIGHT_BYTES
+from ingestion.app.middleware import Shortcut
 from ingestion.app.otlp_grpc import serve_grpc
 from ingestion.app.publisher import Publisher
 from ingestion.app.quota import SpanQuota
-from ingestion.app.routes import all_routes
+from ingestion.app.routes import ROUTES
 from shared.auth.epoch import RevocationEpoch
 from shared.auth.internal import InternalTokenVerifier
 from shared.auth.keys import KeyVerifier
@@ -55,8 +57,15 @@ def create_app(settings: Settings) -> FastAPI:
     async def start(app: FastAPI, stack: AsyncExitStack) -> None:
         await _start(app, settings, stack)
 
-    app = create_service_app(SERVICE, settings, start=start, title="Ingestion", max_body_bytes=_NO_COMMON_BODY_LIMIT)
-    app.router.routes[:0] = all_routes()
+    app = create_service_app(
+        SERVICE,
+        settings,
+        start=start,
+        title="Ingestion",
+        max_body_bytes=_NO_COMMON_BODY_LIMIT,
+        middleware=[Middleware(Shortcut, routes=ROUTES)],
+    )
+    app.router.routes[:0] = ROUTES
     app.add_exception_handler(404, _answer_unknown_address)
     return app
 

@@ -96,7 +96,7 @@ def _export(services: Services, signal: Signal) -> Callable[[bytes, Any], Awaita
 
 async def _take(services: Services, signal: Signal, body: bytes, call: Any) -> bytes:
     metadata = {name: value for name, value in call.invocation_metadata() or () if isinstance(value, str)}
-    context = await services.authenticator.authenticate_metadata(metadata, _address(call.peer()))
+    context = await services.authenticator.verify_metadata(metadata, _address(call.peer()))
     context.check(Permission.INGEST)
     intake = services.intake
     intake.admit()

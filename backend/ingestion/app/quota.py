@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from shared.errors import RateLimitedError
-from shared.ratelimit import Bucket, Decision, RateLimiter
+from shared.ratelimit import Bucket, RateLimiter
 
 # Share of the bucket that a process takes ahead, so that most requests of one span ask nobody.
 _LEASE_SHARE = 1000
@@ -13,12 +13,16 @@ _WORKSPACES = 10_000
 # A lease that is not used up lapses, since the bucket has filled meanwhile.
 _LEASE_SECONDS = 5.0
 
+Headers = list[tuple[bytes, bytes]]
+
 
 @dataclass(slots=True)
 class _Lease:
     left: int
-    decision: Decision
+    remaining: int
     until: float
+    limit: bytes
+    reset: bytes
 
 
 class SpanQuota:
@@ -30,8 +34,8 @@ class SpanQuota:
         self._ahead = spans_per_minute // _LEASE_SHARE
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
 
-    async def take(self, workspace: str, spans: int) -> dict[str, str]:
-        """Take spans from the bucket of a workspace and return the rate limit headers.
+    async def take(self, workspace: str, spans: int) -> Headers:
+        """Take spans from the bucket of a workspace and return the rate limit headers as ASGI has them.
 
         Raises:
             RateLimitedError: The bucket lacks them; carries Retry-After and the rate limit headers.
@@ -41,7 +45,11 @@ class SpanQuota:
         if lease is None or lease.left < cost or lease.until < time.monotonic():
             lease = await self._lease(workspace, cost)
         lease.left -= cost
-        return {**lease.decision.headers, "X-RateLimit-Remaining": str(lease.decision.remaining + lease.left)}
+        return [
+            (b"x-ratelimit-limit", lease.limit),
+            (b"x-ratelimit-remaining", str(lease.remaining + lease.left).encode()),
+            (b"x-ratelimit-reset", lease.reset),
+        ]
 
     async def _lease(self, workspace: str, cost: int) -> _Lease:
         ahead = self._ahead if cost <= self._ahead else 0
@@ -53,7 +61,13 @@ class SpanQuota:
             raise RateLimitedError(
                 f"The workspace may send {self._per_minute} spans a minute.", decision.retry_after, decision.headers
             )
-        lease = _Lease(cost + ahead, decision, time.monotonic() + _LEASE_SECONDS)
+        lease = _Lease(
+            left=cost + ahead,
+            remaining=decision.remaining,
+            until=time.monotonic() + _LEASE_SECONDS,
+            limit=str(decision.limit).encode(),
+            reset=str(decision.reset_at).encode(),
+        )
         if ahead:
             self._keep(workspace, lease)
         return lease

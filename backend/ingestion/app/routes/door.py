@@ -1,7 +1,8 @@
-"""What all routes have in common, written for ASGI directly since some of them run thousands of times a second."""
+"""What all addresses have in common, written for ASGI directly since some of them run thousands of times a second."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from starlette.requests import HTTPConnection, Request
@@ -9,13 +10,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ingestion.app.bodies import MAX_BODY_BYTES, collect, unpack
-from ingestion.app.dependencies import Services
+from ingestion.app.dependencies import CREDENTIAL_HEADERS, Services
 from ingestion.app.intake import Intake, Receipt, Sender
 from ingestion.app.metrics import REFUSED
 from shared.auth.permissions import Permission
 from shared.errors import ApiError, UnsupportedMediaTypeError
 from shared.http.envelope import failure
-from shared.http.guard import authenticate, guarded
+from shared.http.guard import guarded
 from shared.http.idempotency import idempotency_key, owner_of
 from shared.http.middleware import bounded, check_declared_length, translate
 from shared.http.otlp import otlp_failure
@@ -34,25 +35,66 @@ class Incoming:
     media_type: str
 
 
-class Handle(Protocol):
-    """Takes a request into the queue and answers it."""
+@dataclass(slots=True)
+class Answer:
+    """What a request is answered; ``receipt`` is that of what was queued."""
 
-    def __call__(self, incoming: Incoming) -> Awaitable[tuple[Response, Receipt | None]]:
-        """Return the answer, and the receipt of what was queued."""
+    status: int
+    body: bytes
+    media_type: str
+    receipt: Receipt | None
+
+
+class Handle(Protocol):
+    """Takes a request into the queue."""
+
+    def __call__(self, incoming: Incoming) -> Awaitable[Answer]:
+        """Return the answer."""
         ...
 
 
-Failure = Callable[[Request, ApiError], Response]
+AnswerFailure = Callable[[Request, ApiError], Response]
+
+
+class _Head:
+    """What the headers of a request say, read in one pass."""
+
+    __slots__ = ("credentials", "encoding", "has_idempotency_key", "length", "media_type")
+
+    def __init__(self, scope: Scope) -> None:
+        self.credentials: dict[str, str] = {}
+        self.media_type = self.encoding = ""
+        self.length: int | None = None
+        self.has_idempotency_key = False
+        for name, value in scope["headers"]:
+            known = CREDENTIAL_HEADERS.get(name)
+            if known is not None:
+                self.credentials.setdefault(known, value.decode("latin-1"))
+            elif name == b"content-type":
+                self.media_type = _media_type(value)
+            elif name == b"content-length":
+                self.length = int(value) if value.isdigit() else None
+            elif name == b"content-encoding":
+                # Several encodings, one inside the other, match none of those that are taken.
+                encoding = value.decode("latin-1")
+                self.encoding = f"{self.encoding},{encoding}" if self.encoding else encoding
+            elif name == b"idempotency-key":
+                self.has_idempotency_key = True
+
+
+@lru_cache(maxsize=256)
+def _media_type(value: bytes) -> str:
+    return value.decode("latin-1").partition(";")[0].strip().lower()
 
 
 class Door:
     """One address: finds out who sends, reads the body within bounds, and answers errors in the form of the address."""
 
-    def __init__(self, name: str, handle: Handle, media_types: frozenset[str], answer_failure: Failure) -> None:
+    def __init__(self, name: str, handle: Handle, media_types: frozenset[str], answer_failure: AnswerFailure) -> None:
         """Describe an address.
 
         Args:
-            name: Unique name of the route.
+            name: Name of the route.
             handle: What is done with a request.
             media_types: Content types that are taken.
             answer_failure: Returns the answer for an error.
@@ -65,49 +107,57 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         scope["quiet"] = True
+        services: Services = scope["app"].state.ingestion
+        head = _Head(scope)
         try:
-            services: Services = scope["app"].state.ingestion
-            connection = HTTPConnection(scope)
-            context = await authenticate(connection)
+            context = scope["auth_context"] = await services.authenticator.verify(head.credentials, scope)
             context.check(Permission.INGEST)
             if scope["query_string"]:
+                query = HTTPConnection(scope).query_params
                 for name in ("workspace_id", "workspace"):
-                    context.check_workspace(connection.query_params.get(name))
+                    context.check_workspace(query.get(name))
             services.intake.admit()
-            key = idempotency_key(scope) if _has_idempotency_key(scope) else None
-            if key is not None:
-                check_declared_length(scope, MAX_BODY_BYTES)
-                owner, limited = owner_of(context), bounded(receive, MAX_BODY_BYTES)
-                await services.idempotency.run(self._answer, scope, limited, send, owner=owner, key=key)
+            key = idempotency_key(scope) if head.has_idempotency_key else None
+            if key is None:
+                await self._answer(services, head, scope, receive, send)
                 return
+            check_declared_length(scope, MAX_BODY_BYTES)
+
+            async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+                await self._answer(services, head, scope, receive, send)
+
+            await services.idempotency.run(
+                answer, scope, bounded(receive, MAX_BODY_BYTES), send, owner=owner_of(context), key=key
+            )
         except Exception as error:
             await self._fail(error, scope, receive, send)
-            return
-        await self._answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, services: Services, head: _Head, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response, receipt = await self._take(scope, receive)
+            answer = await self._take(services, head, scope, receive)
         except Exception as error:
             await self._fail(error, scope, receive, send)
             return
-        if receipt is not None:
-            response.headers["X-Receipt-ID"] = receipt.receipt_id
-            scope["response_headers"] = _pairs(receipt.headers)
-        await response(scope, receive, send)
+        headers = [
+            (b"content-type", answer.media_type.encode()),
+            (b"content-length", str(len(answer.body)).encode()),
+        ]
+        if answer.receipt is not None:
+            headers.append((b"x-receipt-id", answer.receipt.receipt_id.encode()))
+            headers += answer.receipt.headers
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    async def _take(self, scope: Scope, receive: Receive) -> tuple[Response, Receipt | None]:
-        services: Services = scope["app"].state.ingestion
-        media_type, encoding, length = _content_headers(scope)
-        if media_type not in self._media_types:
+    async def _take(self, services: Services, head: _Head, scope: Scope, receive: Receive) -> Answer:
+        if head.media_type not in self._media_types:
             raise UnsupportedMediaTypeError(f"Content-Type may be {' or '.join(sorted(self._media_types))}.")
-        inflight = services.intake.inflight
-        with inflight.hold() as hold:
-            body = await collect(receive, length, hold)
-            if encoding:
-                body = await unpack(body, encoding, inflight, hold)
+        intake = services.intake
+        with intake.inflight.hold() as hold:
+            body = await collect(receive, head.length, hold)
+            if head.encoding:
+                body = await unpack(body, head.encoding, intake.inflight, hold)
             sender = Sender(scope["auth_context"], scope["request_id"], "http")
-            return await self._handle(Incoming(sender, services.intake, body, media_type))
+            return await self._handle(Incoming(sender, intake, body, head.media_type))
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         answer = translate(error)
@@ -137,25 +187,3 @@ def _guard(door: Door) -> Door:
 
 def _otlp_failure(request: Request, error: ApiError) -> Response:
     return otlp_failure(request.headers.get("content-type", ""), error)
-
-
-def _pairs(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-
-
-def _has_idempotency_key(scope: Scope) -> bool:
-    return any(name == b"idempotency-key" for name, _ in scope["headers"])
-
-
-def _content_headers(scope: Scope) -> tuple[str, str, int | None]:
-    media_type = encoding = ""
-    length: int | None = None
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            media_type = value.decode("latin-1").partition(";")[0].strip().lower()
-        elif name == b"content-encoding":
-            # Several encodings, one inside the other, match none of those that are taken.
-            encoding = f"{encoding},{value.decode('latin-1')}" if encoding else value.decode("latin-1")
-        elif name == b"content-length" and value.isdigit():
-            length = int(value)
-    return media_type, encoding, length

@@ -1,39 +1,34 @@
 """The platform's own JSON: flat traces, spans, scores, feedback, outcomes and reports of clients."""
 
 from functools import partial
+from typing import Any
 
-from starlette.responses import Response
+import orjson
 
 from ingestion.app.intake import Receipt
-from ingestion.app.routes.door import Door, Incoming, item_door
-from shared.http.envelope import JsonResponse
+from ingestion.app.routes.door import Answer, Door, Incoming, item_door
 from shared.streams.contracts import ItemFormat
 
 
-async def _take_trace(incoming: Incoming) -> tuple[Response, Receipt | None]:
+async def _take_trace(incoming: Incoming) -> Answer:
     receipt, items = await incoming.intake.take_items(incoming.sender, "flat", incoming.body, batch=False)
-    answer = {
-        "status": "accepted",
-        "trace_id": items.accepted[0]["trace_id"],
-        "receipt_id": receipt.receipt_id,
-    }
-    return JsonResponse(answer, status_code=202), receipt
+    return _accepted(receipt, {"status": "accepted", "trace_id": items.accepted[0]["trace_id"]})
 
 
-async def _take_batch(kind: ItemFormat, incoming: Incoming) -> tuple[Response, Receipt | None]:
+async def _take_batch(kind: ItemFormat, incoming: Incoming) -> Answer:
     receipt, items = await incoming.intake.take_items(incoming.sender, kind, incoming.body, batch=True)
-    answer = {
-        "accepted": len(items.accepted),
-        "rejected": len(items.results) - len(items.accepted),
-        "results": items.results,
-        "receipt_id": receipt.receipt_id,
-    }
-    return JsonResponse(answer, status_code=202), receipt
+    rejected = len(items.results) - len(items.accepted)
+    return _accepted(receipt, {"accepted": len(items.accepted), "rejected": rejected, "results": items.results})
 
 
-async def _take_record(kind: ItemFormat, incoming: Incoming) -> tuple[Response, Receipt | None]:
+async def _take_record(kind: ItemFormat, incoming: Incoming) -> Answer:
     receipt, _ = await incoming.intake.take_items(incoming.sender, kind, incoming.body, batch=False)
-    return JsonResponse({"status": "accepted", "receipt_id": receipt.receipt_id}, status_code=202), receipt
+    return _accepted(receipt, {"status": "accepted"})
+
+
+def _accepted(receipt: Receipt, content: dict[str, Any]) -> Answer:
+    content["receipt_id"] = receipt.receipt_id
+    return Answer(202, orjson.dumps(content), "application/json", receipt)
 
 
 ITEM_DOORS: list[tuple[str, Door]] = [

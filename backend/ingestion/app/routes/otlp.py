@@ -2,11 +2,9 @@
 
 from functools import partial
 
-from starlette.responses import Response
-
 from ingestion.app.answers import otlp_answer
-from ingestion.app.intake import Receipt, Signal
-from ingestion.app.routes.door import JSON_TYPES, Door, Incoming, otlp_door
+from ingestion.app.intake import Signal
+from ingestion.app.routes.door import JSON_TYPES, Answer, Door, Incoming, otlp_door
 
 TRACES_PATHS = (
     "/v1/traces",
@@ -22,15 +20,15 @@ LOGS_PATHS = ("/v1/logs", "/otel/v1/logs", "/api/public/otel/v1/logs")
 METRICS_PATHS = ("/v1/metrics", "/otel/v1/metrics", "/api/public/otel/v1/metrics")
 
 
-async def _take(signal: Signal, incoming: Incoming) -> tuple[Response, Receipt | None]:
+async def _take(signal: Signal, incoming: Incoming) -> Answer:
     json = incoming.media_type in JSON_TYPES
     receipt, result = await incoming.intake.take_otlp(incoming.sender, signal, incoming.body, json=json)
-    return Response(otlp_answer(signal, result, json=json), media_type=incoming.media_type), receipt
+    return Answer(200, otlp_answer(signal, result, json=json), incoming.media_type, receipt)
 
 
-async def _drop_metrics(incoming: Incoming) -> tuple[Response, Receipt | None]:
+async def _drop_metrics(incoming: Incoming) -> Answer:
     json = incoming.media_type in JSON_TYPES
-    return Response(otlp_answer("metrics", None, json=json), media_type=incoming.media_type), None
+    return Answer(200, otlp_answer("metrics", None, json=json), incoming.media_type, None)
 
 
 OTLP_DOORS: list[tuple[str, Door]] = [
