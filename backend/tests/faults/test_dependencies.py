@@ -87,8 +87,9 @@ async def test_F16_a_full_queue_refuses_and_recovers(scenario: Scenario) -> None
     with Redis.from_url(platform.valkey.url()) as client:
         used = client.info("memory")["used_memory"]
         client.config_set("maxmemory", used + 300_000)
-        for _ in range(40):
-            await scenario.client.send(make_spans(scenario.pick, 20))
+        for _ in range(400):
+            if not await scenario.client.send(make_spans(scenario.pick, 20)):
+                break
         assert 503 in scenario.ledger.statuses
         assert set(scenario.ledger.statuses) <= {200, 503}
         platform.start("processing", "processing-2")
