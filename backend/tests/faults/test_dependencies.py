@@ -86,9 +86,13 @@ async def test_F16_a_full_queue_refuses_and_recovers(scenario: Scenario) -> None
     platform.kill("processing", "processing-2")
     with Redis.from_url(platform.valkey.url()) as client:
         used = client.info("memory")["used_memory"]
-        client.config_set("maxmemory", used + 300_000)
+        client.config_set("maxmemory", used + 8 * 2**20)
         for _ in range(400):
-            if not await scenario.client.send(make_spans(scenario.pick, 20)):
+            spans = make_spans(scenario.pick, 20)
+            for span in spans:
+                # Text that does not compress, so that the queue fills.
+                span.attributes.add(key="filler").value.string_value = scenario.pick.randbytes(2000).hex()
+            if not await scenario.client.send(spans):
                 break
         assert 503 in scenario.ledger.statuses
         assert set(scenario.ledger.statuses) <= {200, 503}
