@@ -95,7 +95,8 @@ def test_queries_name_the_workspace() -> None:
 
 
 def _touches_workspace_table(text: str, shared_tables: set[str]) -> bool:
-    words = text.lower().split()
+    # Statements begin in lower case, docstrings do not.
+    words = text.split()
     if not words or words[0] not in ("select", "insert", "update", "delete", "with"):
         return False
     tables = {"spans", "traces", "span_payloads", "span_logs", "scores", "feedback", "outcomes", "dead_letters"}
