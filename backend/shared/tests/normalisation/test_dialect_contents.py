@@ -11,11 +11,6 @@ from shared.otlp.source import SourceEvent
 from shared.tests.normalisation.builders import START, log, span
 
 
-def usage(attributes: dict[str, object], scope: str = "test") -> tuple[int | None, ...]:
-    row = normalise_span(span(attributes, scope=scope))
-    return (row.tokens_input, row.tokens_output, row.tokens_total, row.tokens_cached, row.tokens_reasoning)
-
-
 class TestMessages:
     def test_raw_openai_messages_and_choices_under_the_conventions_keys(self) -> None:
         content = interpret_span(
