@@ -1,12 +1,15 @@
 """Registration, log-in, sessions and the own account, at the boundary."""
 
 import asyncio
+import uuid
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from gateway.app.main import create_app
+from gateway.app.queries import sessions
 from gateway.tests.conftest import PASSWORD, Account, Register, SettingsFactory, client_of, registering, running
 from shared.database import Connection
 
@@ -178,3 +181,20 @@ async def test_changing_the_password_ends_other_sessions(client: httpx.AsyncClie
     assert (await client.get("/api/v1/auth/me", headers=other.headers)).status_code == 401
     assert (await login(client, account.email)).status_code == 401
     assert (await login(client, account.email, NEW_PASSWORD)).status_code == 200
+
+
+async def test_what_ended_a_month_ago_is_forgotten(app: FastAPI, register: Register, database: Connection) -> None:
+    account = await register()
+    await register("kept")
+    await database.execute(
+        "update sessions set expires_at = now() - interval '31 days' where user_id = $1", uuid.UUID(account.user_id)
+    )
+    await sessions.delete_expired(app.state.gateway.pool)
+    assert await database.fetchval("select count(*) from sessions") == 1
+    assert await database.fetchval("select count(*) from refresh_tokens") == 1
+
+
+async def test_an_address_with_a_zone_can_be_told(app: FastAPI, database: Connection) -> None:
+    async with client_of(app, ("fe80::1%eth0", 1)) as client:
+        await registering(client)()
+    assert str(await database.fetchval("select ip_address from audit_log")) == "fe80::1"

@@ -52,9 +52,11 @@ _LOGGED_IN = "update users set last_login_at = now(), last_workspace_id = $2 whe
 
 _REMEMBER_WORKSPACE = "update users set last_workspace_id = $2 where user_id = $1"
 
-_DELETE_EXPIRED = """
-delete from sessions where expires_at < now() - interval '30 days'
-"""
+_DELETE_EXPIRED = (
+    "delete from sessions where expires_at < now() - interval '30 days'",
+    "delete from password_resets where expires_at < now() - interval '30 days'",
+    "delete from invitations where expires_at < now() - interval '30 days' and accepted_at is null",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +143,6 @@ async def set_workspace(
 
 
 async def delete_expired(pool: Pool) -> None:
-    """Delete sessions that ended a month ago, with their tokens."""
-    await pool.execute(_DELETE_EXPIRED)
+    """Delete sessions, reset links and invitations that ended a month ago."""
+    for statement in _DELETE_EXPIRED:
+        await pool.execute(statement)
