@@ -17,7 +17,8 @@ class ClientAddress:
 
     def of(self, connection: HTTPConnection) -> str:
         """Return the address, from the right of ``X-Forwarded-For`` past the trusted proxies."""
-        peer = connection.client.host if connection.client else "127.0.0.1"
+        # The zone of a link-local address names an interface of this machine, not the client.
+        peer = connection.client.host.partition("%")[0] if connection.client else "127.0.0.1"
         if not self._trusted or not self._is_trusted(peer):
             return peer
         forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
