@@ -213,7 +213,7 @@ async def test_S62_nothing_but_the_api_shows_in_production(make_settings: Settin
         assert (await client.get("/metrics")).status_code == 401, "without a token nobody reads them"
 
 
-async def test_answers_carry_the_headers_that_protect_browsers(client: httpx.AsyncClient) -> None:
+async def test_S06_answers_are_kept_by_no_cache_and_protect_browsers(client: httpx.AsyncClient) -> None:
     for path in ("/health", "/nothing", "/api/v1/auth/me"):
         headers = (await client.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"

@@ -68,3 +68,27 @@ async def test_a_server_that_is_gone_fails_every_caller() -> None:
 def _url(client: Redis) -> str:
     arguments = client.connection_pool.connection_kwargs
     return f"unix://:{arguments['password']}@{arguments['path']}?db=0"
+
+
+async def test_a_cancelled_reader_disturbs_nobody_who_shares_the_read(client: Redis) -> None:
+    batcher = RedisBatcher(client)
+    await client.set("epoch", "1")
+    readers = [asyncio.ensure_future(batcher.read("GET", "epoch")) for _ in range(3)]
+    readers[0].cancel()
+    answers = await asyncio.gather(*readers, return_exceptions=True)
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert answers[1:] == [b"1", b"1"]
+
+
+async def test_a_server_that_is_gone_is_not_asked_again_at_once(redis_url: str) -> None:
+    gone = connect("redis://127.0.0.1:1")
+    batcher = RedisBatcher(gone, outage_seconds=0.2)
+    with pytest.raises(RedisError):
+        await batcher.submit("PING")
+    batcher._client = connect(redis_url)
+    with pytest.raises(RedisError):
+        await batcher.submit("PING")
+    await asyncio.sleep(0.2)
+    assert await batcher.submit("PING") in (b"PONG", True)
+    await gone.aclose()
+    await batcher._client.aclose()
