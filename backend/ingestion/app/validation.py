@@ -187,7 +187,7 @@ def _look_for_suspects(body: bytes) -> None:
 
 def _read_json(body: bytes) -> Any:
     try:
-        return read_json(body)
+        return read_json(body, exact=True)
     except ValueError as error:
         raise MalformedRequestError("The body is not valid JSON.") from error
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -10,21 +11,24 @@ _BOM = b"\xef\xbb\xbf"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def read_json(body: bytes) -> Any:
+def read_json(body: bytes, *, exact: bool = False) -> Any:
     """Return the value in a JSON text.
 
     Beyond RFC 8259 a byte order mark is skipped, bytes that are not UTF-8 become U+FFFD, and NaN, Infinity and lone
     surrogates (which JavaScript writes when it cuts a text in two) are read. Surrogates stay in the strings; see
     ``clean_text``.
 
+    Args:
+        body: The text.
+        exact: Whether integers beyond 64 bits stay integers rather than become floats; takes several times as long.
+
     Raises:
         ValueError: The text is not JSON, or is nested too deeply.
     """
     body = body.removeprefix(_BOM)
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
+    if not exact:
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(body)
     try:
         return json.loads(body.decode("utf-8", "replace"))
     except RecursionError as error:
