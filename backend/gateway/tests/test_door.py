@@ -243,11 +243,7 @@ async def test_S54_pipelined_requests_are_each_counted(stage: Stage) -> None:
         ("POST", b"/api/v1/traces/otlp", "ingestion"),
         ("POST", b"/api/v1/traces", "ingestion"),
         ("GET", b"/api/v1/traces", "query"),
-        ("GET", b"/api/v1/traces/facets", "query"),
-        ("DELETE", b"/api/v1/traces/facets", "query"),
         ("GET", b"/api/v1/traces/x/spans/y", "query"),
-        ("GET", b"/api/v1/cost/budget", "query"),
-        ("PUT", b"/api/v1/cost/budget", "query"),
         ("GET", b"/api/v1/receipts/x", "processing"),
         ("POST", b"/api/v1/dead-letters/replay", "processing"),
     ],
@@ -262,4 +258,4 @@ def test_unknown_addresses_and_methods() -> None:
     table = RoutingTable()
     assert table.find("GET", b"/api/v1/nothing") is None
     assert table.find("GET", b"/api/v1/traces/") is None
-    assert table.find("PATCH", b"/api/v1/cost/budget") == WrongMethod(("GET", "PUT"))
+    assert table.find("PATCH", b"/api/v1/traces") == WrongMethod(("GET", "POST"))

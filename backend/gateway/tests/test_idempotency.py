@@ -110,7 +110,7 @@ async def test_a_large_answer_passes_and_is_not_kept(client: httpx.AsyncClient, 
     service.answer = b"x" * 3_000_000
     headers = owner.headers | {"Idempotency-Key": "search-1"}
     for _ in range(2):
-        answer = await client.post("/api/v1/traces/search", headers=headers, json={})
+        answer = await client.post("/api/v1/dead-letters/replay", headers=headers, json={})
         assert len(answer.content) == 3_000_000
     assert len(service.seen) == 2
 
