@@ -43,13 +43,6 @@ class Group:
     logs: dict[tuple[int, int], tuple[int, LogItem]] = field(default_factory=dict)
     fresh: "Rendered | None" = None
 
-    def cover(self, time_us: int) -> None:
-        """Widen the bounds so that a time lies within them."""
-        if time_us < self.first_us:
-            self.first_us = time_us
-        elif time_us > self.last_us:
-            self.last_us = time_us
-
 
 @dataclass(slots=True)
 class Known:
@@ -87,25 +80,27 @@ class Batch:
 
 def group_requests(requests: Sequence[DecodedRequest]) -> Batch:
     """Group the items of requests by trace; of several versions of one span the winner stays."""
-    groups: dict[TraceKey, Group] = {}
+    workspaces: dict[int, dict[bytes, Group]] = {}
     duplicates = [0] * len(requests)
     records: list[tuple[int, RecordItem]] = []
     scores: list[ScoreRecord] = []
     days: set[int] = set()
     for position, request in enumerate(requests):
         workspace = request.pending.workspace_id
+        groups = workspaces.setdefault(workspace, {})
         days.add(request.pending.received_at // 1000 // DAY_US)
         for item in request.items:
             if isinstance(item, SpanItem):
                 row = item.row
-                key = (workspace, row.trace_id)
                 start_us = row.start_ns // 1000
-                group = groups.get(key)
-                if group is None:
-                    group = groups[key] = Group(workspace, row.trace_id, start_us, start_us)
-                else:
-                    group.cover(start_us)
                 days.add(start_us // DAY_US)
+                group = groups.get(row.trace_id)
+                if group is None:
+                    group = groups[row.trace_id] = Group(workspace, row.trace_id, start_us, start_us)
+                elif start_us < group.first_us:
+                    group.first_us = start_us
+                elif start_us > group.last_us:
+                    group.last_us = start_us
                 held = group.spans.get(row.span_id)
                 if held is None:
                     group.spans[row.span_id] = (position, item)
@@ -117,14 +112,13 @@ def group_requests(requests: Sequence[DecodedRequest]) -> Batch:
                     scores += _attached_scores(workspace, row)
             elif isinstance(item, LogItem):
                 facts = item.facts
-                key = (workspace, facts.trace_id)
                 time_us = facts.time_ns // 1000
-                group = groups.get(key)
-                if group is None:
-                    group = groups[key] = Group(workspace, facts.trace_id, time_us, time_us)
-                else:
-                    group.cover(time_us)
                 days.add(time_us // DAY_US)
+                group = groups.get(facts.trace_id)
+                if group is None:
+                    group = groups[facts.trace_id] = Group(workspace, facts.trace_id, time_us, time_us)
+                group.first_us = min(group.first_us, time_us)
+                group.last_us = max(group.last_us, time_us)
                 if (facts.digest, time_us) in group.logs:
                     duplicates[position] += 1
                 else:
@@ -133,7 +127,10 @@ def group_requests(requests: Sequence[DecodedRequest]) -> Batch:
                     scores += _attached_scores(workspace, facts)
             else:
                 records.append((position, item))
-    return Batch(requests, groups, duplicates, records, scores, {_EPOCH_DAY + timedelta(days=day) for day in days})
+    grouped = {
+        (workspace, trace_id): group for workspace, groups in workspaces.items() for trace_id, group in groups.items()
+    }
+    return Batch(requests, grouped, duplicates, records, scores, {_EPOCH_DAY + timedelta(days=day) for day in days})
 
 
 def _attached_scores(workspace: int, carrier: SpanRow | LogFacts) -> Iterator[ScoreRecord]:
@@ -156,8 +153,9 @@ def render(group: Group, known: Known | None = None) -> Rendered:
     if known is not None:
         spans += known.spans
         facts += known.logs
-    payloads = list(_span_payloads(group, items))
-    payloads += _log_payloads(group, records)
+    payloads = _span_payloads(group, items)
+    if records:
+        payloads += _log_payloads(group, records)
     return Rendered(
         [item.copy for item in items],
         payloads,
@@ -166,25 +164,35 @@ def render(group: Group, known: Known | None = None) -> Rendered:
     )
 
 
-def _span_payloads(group: Group, items: Sequence[SpanItem]) -> Iterator[bytes]:
-    by_format: dict[PayloadFormat, list[SpanItem]] = {}
-    for item in items:
-        by_format.setdefault(item.payload_format, []).append(item)
-    for payload_format, listed in by_format.items():
-        for start in range(0, len(listed), MAX_SPANS_A_CHUNK):
-            chunk = listed[start : start + MAX_SPANS_A_CHUNK]
-            if payload_format is PayloadFormat.OTLP_TRACES:
-                body = frame_spans([item.source for item in chunk])
-            else:
-                body = b"[" + b",".join([item.source.raw for item in chunk]) + b"]"
-            yield encode_payload(
-                group.workspace,
-                group.trace_id,
-                min([item.row.start_ns for item in chunk]),
-                [item.row.span_id for item in chunk],
-                payload_format,
-                _compress(body),
-            )
+def _span_payloads(group: Group, items: Sequence[SpanItem]) -> list[bytes]:
+    formats = {item.payload_format for item in items}
+    if len(formats) == 1 and len(items) <= MAX_SPANS_A_CHUNK:
+        return [_span_payload(group, items)]
+    payloads = []
+    for payload_format in formats:
+        listed = [item for item in items if item.payload_format is payload_format]
+        starts = range(0, len(listed), MAX_SPANS_A_CHUNK)
+        payloads += [_span_payload(group, listed[start : start + MAX_SPANS_A_CHUNK]) for start in starts]
+    return payloads
+
+
+def _span_payload(group: Group, chunk: Sequence[SpanItem]) -> bytes:
+    """Return the payload row of at most ``MAX_SPANS_A_CHUNK`` spans of one format."""
+    payload_format = chunk[0].payload_format
+    sources = [item.source for item in chunk]
+    if payload_format is PayloadFormat.OTLP_TRACES:
+        body = frame_spans(sources)
+    else:
+        body = b"[" + b",".join([source.raw for source in sources]) + b"]"
+    rows = [item.row for item in chunk]
+    return encode_payload(
+        group.workspace,
+        group.trace_id,
+        min([row.start_ns for row in rows]),
+        [row.span_id for row in rows],
+        payload_format,
+        _compress(body),
+    )
 
 
 def _log_payloads(group: Group, records: Sequence[LogItem]) -> Iterator[bytes]:

@@ -98,14 +98,14 @@ class Relay:
             pass
 
     async def _send(self, messages: list[TracesStored]) -> None:
-        pipeline = self._client.pipeline(transaction=False)
-        for message in messages:
-            fields: Any = message.encode()
-            pipeline.xadd(TRACES_STORED, fields)
-        for workspace, traces in _by_workspace(messages).items():
-            event = encode_event(EVENT, {"trace_ids": traces[:MAX_IDS_AN_EVENT], "count": len(traces)})
-            pipeline.publish(workspace_channel(workspace), event)
-        await pipeline.execute()
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for message in messages:
+                fields: Any = message.encode()
+                pipeline.xadd(TRACES_STORED, fields)
+            for workspace, traces in _by_workspace(messages).items():
+                event = encode_event(EVENT, {"trace_ids": traces[:MAX_IDS_AN_EVENT], "count": len(traces)})
+                pipeline.publish(workspace_channel(workspace), event)
+            await pipeline.execute()
         RELAYED.inc(sum(len(message.trace_ids) for message in messages))
 
     async def trim(self, *, exact: bool = False) -> None:

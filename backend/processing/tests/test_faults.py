@@ -1,11 +1,12 @@
 """Crashes, hangs and lost connections of a worker and its servers."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,17 @@ from processing.tests.child import MAGIC, PAUSED
 from processing.tests.support import SECOND, Bench, llm_span, make_span, open_bench, request_of, trace_body
 from shared.streams.contracts import PROCESSING_GROUP, TRACES_PENDING
 from tests.harness.proxy import Mode, Proxy
+
+
+# Connections that are cut while they are made are not closed by the client libraries, which is what they warn of.
+pytestmark = pytest.mark.filterwarnings("ignore:[Uu]nclosed:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Let warnings of what a test leaves behind come up in that test."""
+    yield
+    gc.collect()
 
 
 @asynccontextmanager

@@ -69,20 +69,21 @@ class PendingQueue:
         self, stream: str, group: str, entries: Sequence[tuple[bytes, Sequence[PendingRequest], int]]
     ) -> None:
         """Acknowledge and remove entries, each given as id, requests and length of its data."""
-        pipeline = self.client.pipeline(transaction=False)
-        for identifier, requests, size in entries:
-            await self._settle(
-                keys=[stream, backlog_key(stream), receipts_key(stream)],
-                args=[
-                    group,
-                    identifier,
-                    sum(request.received for request in requests),
-                    size,
-                    *[request.receipt_id for request in requests],
-                ],
-                client=pipeline,
-            )
-        await pipeline.execute()
+        # Left by the block, a pipeline gives its connection back even if loading the script failed.
+        async with self.client.pipeline(transaction=False) as pipeline:
+            for identifier, requests, size in entries:
+                await self._settle(
+                    keys=[stream, backlog_key(stream), receipts_key(stream)],
+                    args=[
+                        group,
+                        identifier,
+                        sum(request.received for request in requests),
+                        size,
+                        *[request.receipt_id for request in requests],
+                    ],
+                    client=pipeline,
+                )
+            await pipeline.execute()
 
     async def backlog(self) -> Backlog:
         """Return the counts of all shards together."""

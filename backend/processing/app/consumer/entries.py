@@ -151,19 +151,19 @@ class EntryReader:
 
     async def release(self, entries: Sequence[Entry]) -> None:
         """Hand entries back as if they had never been delivered, to be taken over at once."""
-        pipeline = self._client.pipeline(transaction=False)
-        for entry in entries:
-            pipeline.xclaim(
-                entry.stream,
-                PROCESSING_GROUP,
-                self.name,
-                0,
-                [entry.id],
-                idle=_LONG_AGO_MS,
-                retrycount=entry.deliveries - 1,
-                justid=True,
-            )
-        await pipeline.execute()
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for entry in entries:
+                pipeline.xclaim(
+                    entry.stream,
+                    PROCESSING_GROUP,
+                    self.name,
+                    0,
+                    [entry.id],
+                    idle=_LONG_AGO_MS,
+                    retrycount=entry.deliveries - 1,
+                    justid=True,
+                )
+            await pipeline.execute()
 
     async def remove_idle(self, idle_seconds: float) -> int:
         """Delete consumers that have been silent for this long and hold nothing; return how many."""
@@ -196,17 +196,17 @@ class Probe:
         if b"at" in found:
             label = found[b"at"].decode()
             self.suspects[label] = self.suspects.get(label, 0) + 1
-            pipeline = self._client.pipeline()
-            pipeline.hset(self._key, "suspects", orjson.dumps(self.suspects))
-            pipeline.hdel(self._key, "at")
-            await pipeline.execute()
+            async with self._client.pipeline() as pipeline:
+                pipeline.hset(self._key, "suspects", orjson.dumps(self.suspects))
+                pipeline.hdel(self._key, "at")
+                await pipeline.execute()
 
     async def touch(self, label: str) -> None:
         """Note what is touched next."""
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.hset(self._key, "at", label)
-        pipeline.expire(self._key, _PROBE_SECONDS)
-        await pipeline.execute()
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.hset(self._key, "at", label)
+            pipeline.expire(self._key, _PROBE_SECONDS)
+            await pipeline.execute()
 
     async def clear(self) -> None:
         """Forget the notes."""
