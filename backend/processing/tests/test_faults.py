@@ -22,7 +22,6 @@ from processing.tests.support import SECOND, Bench, llm_span, make_span, open_be
 from shared.streams.contracts import PROCESSING_GROUP, TRACES_PENDING
 from tests.harness.proxy import Mode, Proxy
 
-
 # Connections that are cut while they are made are not closed by the client libraries, which is what they warn of.
 pytestmark = pytest.mark.filterwarnings("ignore:[Uu]nclosed:ResourceWarning")
 
@@ -163,6 +162,8 @@ async def test_F12_terminated_and_read_only_sessions_are_tried_again(bench: Benc
             await opened.drain()
     finally:
         await owner.close()
+    # The sessions of this test were terminated with the others.
+    await bench.pool.expire_connections()
     assert await bench.rows("dead_letters") == []
     assert await bench.counts(pending) == (2, 2, 0, 0, 0)
 
