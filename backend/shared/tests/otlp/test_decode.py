@@ -250,7 +250,7 @@ class TestJson:
     def test_F45_what_is_no_trace_id(self, trace_id: object) -> None:
         assert self.read(traceId=trace_id).trace_id == b""
 
-    @pytest.mark.parametrize("time_ns", [NOW_NS, str(NOW_NS)])
+    @pytest.mark.parametrize("time_ns", [NOW_NS, str(NOW_NS)], ids=["number", "text"])
     def test_F45_numbers_as_number_and_text(self, time_ns: object) -> None:
         value = {"key": "n", "value": {"intValue": time_ns}}
         got = self.read(startTimeUnixNano=time_ns, attributes=[value])
