@@ -1,9 +1,12 @@
-from datetime import UTC, datetime, timedelta
+import datetime
+from datetime import itertools
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+import timedelta
+import UTC
 
 from ingestion.tests.conftest import Queue, Workspace
 
@@ -100,6 +103,7 @@ class TestFlatTrace:
             5,
             2**62,
         ],
+        ids=itertools.count(),
     )
     async def test_F38_times_outside_the_window_are_refused(self, client: httpx.AsyncClient, timestamp: Any) -> None:
         answer = await client.post("/api/v1/traces", json=flat(timestamp=timestamp))
@@ -118,6 +122,7 @@ class TestFlatTrace:
             int(NOW.timestamp() * 1e6),
             int(NOW.timestamp() * 1e9),
         ],
+        ids=itertools.count(),
     )
     async def test_F38_times_within_the_window_are_taken(self, client: httpx.AsyncClient, timestamp: Any) -> None:
         assert (await client.post("/api/v1/traces", json=flat(timestamp=timestamp))).status_code == 202
