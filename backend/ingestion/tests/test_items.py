@@ -1,12 +1,10 @@
-import datetime
-from datetime import itertools
+import itertools
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-import timedelta
-import UTC
 
 from ingestion.tests.conftest import Queue, Workspace
 
