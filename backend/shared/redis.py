@@ -24,7 +24,8 @@ def connect(url: str, *, connections: int = 32, command_seconds: float = COMMAND
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=command_seconds,
         max_connections=connections,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), 1),
+        # Connecting fails with errors of the operating system; errors of commands are the client's own.
+        retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), 1, (OSError,)),  # type: ignore[arg-type]
         retry_on_error=[],
         health_check_interval=15,
         decode_responses=False,

@@ -92,3 +92,42 @@ async def test_a_server_that_is_gone_is_not_asked_again_at_once(redis_url: str) 
     assert await batcher.submit("PING") in (b"PONG", True)
     await gone.aclose()
     await batcher._client.aclose()
+
+
+async def test_F22_a_command_whose_answer_is_lost_is_not_sent_again(client: Redis) -> None:
+    """The queue would hold the same requests twice."""
+    address = client.connection_pool.connection_kwargs
+    upstream_path = address.get("path")
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if upstream_path:
+            there, back = await asyncio.open_unix_connection(upstream_path)
+        else:
+            there, back = await asyncio.open_connection(address["host"], address["port"])
+
+        async def answers() -> None:
+            while data := await there.read(65536):
+                writer.write(data)
+
+        answering = asyncio.create_task(answers())
+        while data := await reader.read(65536):
+            if b"XADD" in data:
+                answering.cancel()
+                back.write(data)
+                await back.drain()
+                await asyncio.sleep(0.05)
+                break
+            back.write(data)
+        writer.close()
+        back.close()
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        broken = connect(f"redis://:{address['password']}@127.0.0.1:{port}/{address.get('db', 0)}")
+        try:
+            with pytest.raises(RedisError):
+                await broken.xadd("stream", {"a": "b"})
+        finally:
+            await broken.aclose()
+    assert await client.xlen("stream") == 1
