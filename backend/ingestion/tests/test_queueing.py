@@ -1,7 +1,6 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
-from itertools import pairwise
 from typing import Any
 
 import asyncpg
@@ -245,9 +244,9 @@ class TestQuota:
             for number in range(8):
                 answer = await client.post("/api/v1/traces", json={"trace_id": str(number), "agent_id": "a"})
                 remaining.append(int(answer.headers["x-ratelimit-remaining"]))
-        assert remaining[0] == 4_999
-        assert all(later <= earlier for earlier, later in pairwise(remaining))
-        assert remaining[-1] < 4_999
+        # What is taken ahead lasts for six; the bucket fills up meanwhile.
+        assert remaining[:6] == [4_999, 4_998, 4_997, 4_996, 4_995, 4_994]
+        assert max(remaining) < 5_000
 
     async def test_S54_all_keys_of_a_workspace_share_its_quota(
         self, start_app: Any, workspace: Any, queue: Queue
