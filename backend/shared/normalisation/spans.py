@@ -20,7 +20,7 @@ from shared.normalisation.dialects import (
     vercel,
 )
 from shared.normalisation.errors import describe_error, is_timeout
-from shared.normalisation.keytable import CODE_OF, KEY_OF, family, first_code, known, learn
+from shared.normalisation.keytable import CODE_OF, KEY_OF, SHIFT, family, first_code, known, learn
 from shared.normalisation.kinds import read_entity_kind, read_kind
 from shared.normalisation.labels import read_metadata, read_tags
 from shared.normalisation.measures import add_usage, read_ttft, set_cost, set_usage
@@ -113,33 +113,55 @@ _READERS[CODE_OF[Fact.TOKENS_CACHE_WRITE, "gen_ai.usage.input_token_details"]] =
 _READERS[CODE_OF[Fact.TOKENS_REASONING, "gen_ai.usage.output_token_details"]] = langsmith.read_reasoning
 
 
-def normalise_span(source: SourceSpan) -> SpanRow:
-    """Return the narrow facts of a span; never raises, whatever the attributes hold."""
-    attributes = source.attributes
+# Codes of the keys in reading order; what to read into which slot; codes that are read together after the pass.
+_Plan = tuple[list[int], tuple[tuple[int, Callable[[object], object], str], ...], list[int]]
+
+# Spans of one kind from one instrumentation carry the same keys in the same order, so few plans serve most spans.
+_plans: dict[tuple[str, ...], _Plan] = {}
+_PLAN_LIMIT = 2048
+_PLAN_CHARACTERS = 8192
+
+
+def _make_plan(shape: tuple[str, ...]) -> _Plan:
     hits: list[int] = []
-    recall = known.get
-    for key in attributes:
-        codes = recall(key)
-        if codes is None:
-            codes = learn(key)
-        if codes:
-            hits += codes
+    for key in shape:
+        codes = known.get(key)
+        hits += learn(key) if codes is None else codes
     hits.sort()
-    values: list[Any] = [None] * _FACTS
+    steps: list[tuple[int, Callable[[object], object], str]] = []
     collected: list[int] = []
     last = 0
     for code in hits:
-        if code == last:
-            continue
         if code >= _DOCUMENT_CODES:
             break
+        if code == last:
+            continue
         last = code
-        if values[code >> 8] is None:
-            reader = _READERS[code]
-            if reader is None:
-                collected.append(code)
-            else:
-                values[code >> 8] = reader(attributes[KEY_OF[code]])
+        reader = _READERS[code]
+        if reader is None:
+            collected.append(code)
+        else:
+            steps.append((code >> SHIFT, reader, KEY_OF[code]))
+    plan = (hits, tuple(steps), collected)
+    if sum(map(len, shape)) <= _PLAN_CHARACTERS:
+        if len(_plans) >= _PLAN_LIMIT:
+            _plans.clear()
+        _plans[shape] = plan
+    return plan
+
+
+def normalise_span(source: SourceSpan) -> SpanRow:
+    """Return the narrow facts of a span; never raises, whatever the attributes hold."""
+    attributes = source.attributes
+    shape = tuple(attributes)
+    plan = _plans.get(shape)
+    if plan is None:
+        plan = _make_plan(shape)
+    hits, steps, collected = plan
+    values: list[Any] = [None] * _FACTS
+    for slot, reader, key in steps:
+        if values[slot] is None:
+            values[slot] = reader(attributes[key])
     row = SpanRow(
         source.trace_id,
         source.span_id,

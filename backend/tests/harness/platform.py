@@ -99,7 +99,7 @@ class Platform:
             "OTLP_HTTP_PORT": str(self._otlp_ports[0]),
             "OTLP_GRPC_PORT": str(self._otlp_ports[1]),
             "SERVICE_NAME": service,
-            "RECLAIM_IDLE_SECONDS": str(RECLAIM_SECONDS),
+            "PROCESSING_MIN_IDLE_SECONDS": str(RECLAIM_SECONDS),
             "LOG_FORMAT": "json",
             **self._secrets,
         }
