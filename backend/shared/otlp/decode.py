@@ -159,6 +159,8 @@ def _decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
             tag, position = read_varint(raw, position)
         else:
             position += 1
+        if tag < 8:
+            raise WireError("field number 0")
         wire_type = tag & 7
         if wire_type == 2:
             length = raw[position]
@@ -195,7 +197,7 @@ def _decode_span(raw: bytes, scope: SourceScope) -> SourceSpan:
                 kind = number & 0xFF
             elif tag == 0x50:
                 dropped = number & 0xFFFFFFFF
-        elif wire_type == 5 and tag >= 8:
+        elif wire_type == 5:
             position += 4
         else:
             raise WireError("a group or an unknown wire type")

@@ -54,7 +54,6 @@ create table spans (
   digest int8 not null default 0,
   primary key (workspace_id, trace_id, span_id, start_time)
 ) /*plain: partition by range (start_time) */;
-create index spans_start_time on spans (workspace_id, start_time);
 
 create table span_logs (
   workspace_id int4 not null,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToJson
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.otlp.check import DAY_NS, FUTURE_NS, check_log, check_span
@@ -141,6 +141,8 @@ _good_bytes = traces(
 ).SerializeToString()
 
 
+# A field with the number 0 before the start time.
+@example(damages=[(1301, b"\x00")])
 @given(st.lists(_damage, max_size=4))
 def test_F45_ingestion_and_processing_agree_on_damaged_traces(damages: list[tuple[int, bytes]]) -> None:
     body = _damaged(_good_bytes, damages)
