@@ -75,7 +75,7 @@ class Traffic:
             | {"gen_ai.agent.name": agent},
         )
         failure = "ToolTimeout: upstream" if pick.random() < 0.04 else None
-        question, answer = self._text(40), self._text(60)
+        question, answer = self._text(36), self._text(50)
         texts: dict[str, Attribute] = {"input.value": question, "output.value": answer}
         root = pick.randbytes(8)
         chain = pick.randbytes(8)
@@ -92,8 +92,8 @@ class Traffic:
             total * 0.1,
             {
                 "input.value": question,
-                "retrieval.documents.0.document.content": self._text(80),
-                "retrieval.documents.1.document.content": self._text(80),
+                "retrieval.documents.0.document.content": self._text(66),
+                "retrieval.documents.1.document.content": self._text(66),
             },
         )
         for step in (0, 1):
@@ -152,7 +152,7 @@ class Traffic:
     def _call(self, provider: str, model: str) -> dict[str, Attribute]:
         pick = self._random
         tokens_in, tokens_out = pick.randrange(200, 4000), pick.randrange(20, 900)
-        prompt, completion = self._text(110), self._text(90)
+        prompt, completion = self._text(96), self._text(80)
         return {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": provider,
@@ -168,7 +168,7 @@ class Traffic:
             "llm.token_count.completion": tokens_out,
             "llm.token_count.total": tokens_in + tokens_out,
             "llm.input_messages.0.message.role": "system",
-            "llm.input_messages.0.message.content": self._text(60),
+            "llm.input_messages.0.message.content": self._text(52),
             "llm.input_messages.1.message.role": "user",
             "llm.input_messages.1.message.content": prompt,
             "llm.output_messages.0.message.role": "assistant",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -181,8 +182,9 @@ class Deployment:
         if number > 1:
             port = choose_port(port, taken)
             taken.add(port)
+        niceness = [shutil.which("nice") or "nice", "-n", str(service.niceness)] if service.niceness else []
         command = wrapper.command_line(
-            [sys.executable, "-m", "shared.serve", service.name],
+            [*niceness, sys.executable, "-m", "shared.serve", service.name],
             # A service whose supervisor was killed is killed as well: nothing would be left to end one that hangs.
             death_signal="KILL",
             lock=self.run_dir / f"{name}.lock",

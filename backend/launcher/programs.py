@@ -21,6 +21,8 @@ class Service:
     ports: Mapping[str, int]
     # Setting that tells how many processes run; each after the first takes a free port.
     workers: str | None = None
+    # How far it stands back when processors are short: what is acknowledged can wait, whoever sends cannot.
+    niceness: int = 0
     # Setting that holds its address as clients see it; the local one unless set.
     public_url: str | None = None
 
@@ -29,7 +31,7 @@ class Service:
 # any more while the rest drains.
 SERVICES = (
     Service("query", {"QUERY_PORT": 8003}),
-    Service("processing", {"PROCESSING_PORT": 8002}, workers="PROCESSING_WORKERS"),
+    Service("processing", {"PROCESSING_PORT": 8002}, workers="PROCESSING_WORKERS", niceness=10),
     Service("ingestion", {"INGESTION_PORT": 8001, "OTLP_HTTP_PORT": 4318, "OTLP_GRPC_PORT": 4317}),
     Service("gateway", {"GATEWAY_PORT": 8000}, public_url="PUBLIC_GATEWAY_URL"),
 )
