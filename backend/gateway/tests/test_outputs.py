@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,7 +25,8 @@ from shared.database import Connection
 
 ReadLog = Callable[[], list[dict[str, Any]]]
 INSIDES = re.compile(
-    r"Traceback|File \"|\.py\b|asyncpg|pydantic|starlette|fastapi|uvicorn|select |insert |/work/|postgres|valkey|redis",
+    r"Traceback|File \"|\.py\b|asyncpg|pydantic|starlette|fastapi|uvicorn|select |insert |postgres|valkey|redis|"
+    + re.escape(str(Path(__file__).parents[3])),
     re.IGNORECASE,
 )
 
