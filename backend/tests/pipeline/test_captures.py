@@ -1,16 +1,12 @@
 """Requests of real frameworks go in through the gateway and come back as correct traces."""
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
-import asyncpg
-import httpx
 import pytest
 
-from tests.harness.platform import Platform
 from tests.harness.verdict import wait_until_drained
 from tests.pipeline.captures import Captured, capture_sets, oracle, synthetic_requests
+from tests.pipeline.workspace import Workspace
 
 SETS = capture_sets()
 SYNTHETIC = synthetic_requests()
@@ -27,76 +23,6 @@ select md5(coalesce((select string_agg(s::text, '|' order by trace_id, span_id)
     || (select count(*) from span_payloads where workspace_id = $1)::text
     || (select count(*) from span_logs where workspace_id = $1)::text
 """
-
-
-class Workspace:
-    """A fresh workspace and its key."""
-
-    def __init__(self, platform: Platform, client: httpx.Client, token: str, name: str) -> None:
-        self.platform = platform
-        headers = {"Authorization": f"Bearer {token}"}
-        created = client.post("/api/v1/workspaces", json={"name": name}, headers=headers)
-        assert created.status_code == 201, created.text
-        self.id = created.json()["data"]["id"]
-        switched = client.post("/api/v1/auth/switch", json={"workspace_id": self.id}, headers=headers)
-        assert switched.status_code == 200, switched.text
-        headers = {"Authorization": f"Bearer {switched.json()['access_token']}"}
-        key = client.post("/api/v1/api-keys", json={"name": "replay", "scopes": ["ingest", "read"]}, headers=headers)
-        assert key.status_code == 201, key.text
-        self.client = httpx.Client(
-            base_url=platform.url("gateway"), headers={"Authorization": f"Bearer {key.json()['key']}"}, timeout=60
-        )
-
-    def send(self, request: Captured) -> httpx.Response:
-        return self.client.post(request.path, content=request.body, headers=request.headers)
-
-    def get(self, path: str, **parameters: Any) -> Any:
-        answer = self.client.get(path, params=parameters)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
-
-    def traces(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.get("/api/v1/traces", range="24h", limit=1000)
-        return found
-
-    def spans(self) -> Iterator[dict[str, Any]]:
-        for trace in self.traces():
-            yield from self.get(f"/api/v1/traces/{trace['trace_id']}")["spans"]
-
-    async def ask(self, statement: str) -> Any:
-        metadata = await asyncpg.connect(self.platform.postgres.dsn("metadata"))
-        number = await metadata.fetchval("select number from workspaces where workspace_id = $1", self.id)
-        await metadata.close()
-        connection = await asyncpg.connect(self.platform.postgres.dsn("traces"))
-        try:
-            return await connection.fetchval(statement, number)
-        finally:
-            await connection.close()
-
-
-@pytest.fixture(scope="module")
-def owner(running_platform: Platform) -> Iterator[tuple[httpx.Client, str]]:
-    with httpx.Client(base_url=running_platform.url("gateway"), timeout=30) as client:
-        answer = client.post(
-            "/api/v1/auth/register",
-            json={
-                "email": "replay@example.com",
-                "password": "plain-but-long-enough",
-                "full_name": "Replay",
-                "workspace_name": "Replay",
-            },
-        )
-        assert answer.status_code == 201, answer.text
-        yield client, answer.json()["access_token"]
-
-
-@pytest.fixture
-def workspace(
-    running_platform: Platform, owner: tuple[httpx.Client, str], request: pytest.FixtureRequest
-) -> Iterator[Workspace]:
-    workspace = Workspace(running_platform, *owner, re.sub(r"\W+", " ", request.node.name)[:60])
-    yield workspace
-    workspace.client.close()
 
 
 @pytest.mark.parametrize("name", sorted(SETS))
