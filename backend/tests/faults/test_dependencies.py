@@ -5,6 +5,7 @@ import time
 
 import asyncpg
 import httpx
+import pytest
 from redis import Redis
 
 from tests.faults.conftest import Scenario
@@ -12,6 +13,9 @@ from tests.harness.platform import frozen, wait_until
 from tests.harness.proxy import Mode
 from tests.harness.traffic import make_spans
 from tests.harness.verdict import check_verdict, wait_until_drained
+
+# Waiting for recovery may take minutes on a busy machine.
+pytestmark = pytest.mark.timeout(300)
 
 
 async def _dead_letters(scenario: Scenario) -> int:

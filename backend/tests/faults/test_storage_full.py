@@ -15,6 +15,9 @@ from tests.harness.platform import Platform
 from tests.harness.traffic import Ledger, LedgerClient, make_spans
 from tests.harness.verdict import check_verdict
 
+# Waiting for recovery may take minutes on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
 _DISK_MEGABYTES = 200
 
 
