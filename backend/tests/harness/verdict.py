@@ -1,7 +1,6 @@
 """The one verdict that every scenario ends with."""
 
 import json
-import time
 from typing import Any
 
 import asyncpg
@@ -80,6 +79,8 @@ async def check_verdict(
     assert totals["cost"] == calls * round(COST_PER_CALL_USD * NANO)
     assert bystander is not None
     assert foreign == 0, "a workspace that nobody sends to holds spans"
+    for service in list(platform.processes):
+        wait_until(lambda name=service: platform.is_ready(name), f"{service} to recover", recover_seconds)  # type: ignore[misc]
     _check_receipts(platform, ledger, key)
     _check_logs(platform, allowed_in_logs)
     sizes = platform.resident_bytes()
@@ -108,12 +109,6 @@ def _check_receipts(platform: Platform, ledger: Ledger, key: str) -> None:
         # Every tenth is enough to see a class of receipts that is wrong, and keeps scenarios short.
         for receipt in ledger.receipts[::10]:
             answer = client.get(f"/api/v1/receipts/{receipt}")
-            for _ in range(20):
-                # Right after an outage a connection that broke meanwhile may still be met, once a process.
-                if answer.status_code != 503:
-                    break
-                time.sleep(0.5)
-                answer = client.get(f"/api/v1/receipts/{receipt}")
             assert answer.status_code == 200, answer.text
             body = answer.json()
             body = body.get("data", body)
