@@ -9,7 +9,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from query.app.filters import METADATA_PREFIX, TraceQuery, check_names, read_query
-from query.app.models import SpanPageParameters, SpanParameters, TraceParameters
+from query.app.models.traces import SpanPageParameters, SpanParameters, TraceParameters
 from shared.auth.context import AuthContext
 from shared.auth.permissions import Permission
 from shared.database import Pool
@@ -72,8 +72,14 @@ def _pool(request: Request) -> Pool:
     return pool
 
 
+def _metadata(request: Request) -> Pool:
+    pool: Pool = request.app.state.metadata
+    return pool
+
+
 Caller = Annotated[AuthContext, Depends(require(Permission.READ))]
 Traces = Annotated[Pool, Depends(_pool)]
+Metadata = Annotated[Pool, Depends(_metadata)]
 TraceQueryParameters = Annotated[TraceQuery, Depends(_trace_query)]
 SpanPage = Annotated[SpanPageParameters, Depends(_span_page)]
 SpanOptions = Annotated[SpanParameters, Depends(_span_parameters)]

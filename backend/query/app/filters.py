@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from difflib import get_close_matches
 
-from query.app.models import TraceParameters
+from query.app.models.traces import TraceParameters
 from query.app.presentation import TRACE_FIELDS
 from shared.domain import NANO_PER_USD, CostSource, SpanKind, Status
 from shared.errors import FieldProblem, InvalidFieldsError

@@ -5,11 +5,12 @@ from contextlib import AsyncExitStack
 from fastapi import FastAPI
 
 from query.app.config import Settings
-from query.app.routes import router
+from query.app.routes import ROUTERS
 from shared.auth.internal import InternalTokenVerifier
 from shared.database import create_pool, ping
 from shared.http.application import create_service_app
 from shared.http.guard import InternalAuthenticator
+from shared.redis import connect
 
 SERVICE = "query"
 
@@ -28,12 +29,19 @@ def create_app(settings: Settings) -> FastAPI:
             server_settings=_SERVER_SETTINGS,
         )
         stack.push_async_callback(pool.close)
+        metadata = await create_pool(settings.postgres_url, service=SERVICE, size=settings.database_pool_size)
+        stack.push_async_callback(metadata.close)
+        cache_client = connect(settings.cache_url)
+        stack.push_async_callback(cache_client.aclose)
         app.state.pool = pool
+        app.state.metadata = metadata
+        app.state.cache_client = cache_client
         app.state.checks = {"traces_database": lambda: ping(pool)}
         app.state.authenticator = InternalAuthenticator(
             InternalTokenVerifier(settings.internal_token_secret.get_secret_value(), SERVICE)
         )
 
     app = create_service_app(SERVICE, settings, start=start, title="Agent Observability Platform: query")
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from query.app import queries
 from query.app.filters import read_query
-from query.app.models import TraceParameters
+from query.app.models.traces import TraceParameters
+from query.app.queries import traces as queries
 from query.tests.conftest import WORKSPACE
 from shared.domain import PayloadFormat, SpanKind
 from shared.testing.traces import recently, store_payload, store_score, store_trace

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from query.app.models import Trace
+from query.app.models.traces import Trace
 from query.app.presentation import TRACE_FIELDS
 from query.tests.conftest import WORKSPACE, Api
 from shared.domain import CostSource, SpanKind, Status

@@ -9,7 +9,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from query.app.models import SpanWithPayload
+from query.app.models.traces import SpanWithPayload
 from query.app.presentation import STRING_LIMIT_BYTES
 from query.tests.conftest import WORKSPACE, Api
 from shared.domain import PayloadFormat, SpanKind

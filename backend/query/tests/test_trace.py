@@ -7,7 +7,7 @@ from urllib.parse import quote
 import asyncpg
 import pytest
 
-from query.app.models import Span, TraceWithSpans
+from query.app.models.traces import Span, TraceWithSpans
 from query.tests.conftest import WORKSPACE, Api
 from shared.domain import CostSource, PayloadFormat, SpanKind, Status
 from shared.ids import flat_span_key, span_hex, trace_key

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from query.app import queries
 from query.app.content import ContentReader
 from query.app.dependencies import (
     Caller,
@@ -19,8 +18,9 @@ from query.app.dependencies import (
     TraceQueryParameters,
     Traces,
 )
-from query.app.models import PAGE_SPANS, Span, SpanWithPayload, Trace, TraceWithSpans
+from query.app.models.traces import PAGE_SPANS, Span, SpanWithPayload, Trace, TraceWithSpans
 from query.app.presentation import Row, content_view, span_view, trace_view
+from query.app.queries import traces as queries
 from query.app.tree import position_after, tree_order
 from shared.database import Connection
 from shared.errors import NotFoundError

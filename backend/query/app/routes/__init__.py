@@ -1,0 +1,7 @@
+"""All routes of the query service."""
+
+from fastapi import APIRouter
+
+from query.app.routes import traces
+
+ROUTERS: tuple[APIRouter, ...] = (traces.router,)
