@@ -12,6 +12,7 @@ from db.maintenance import ensure_partitions
 from shared.database import Connection
 from shared.domain import CostSource, PayloadFormat, SpanKind, Status
 from shared.ids import is_hex, span_key, trace_key
+from shared.rollups.queries import contribute
 
 _SPAN_DEFAULTS: dict[str, Any] = {
     "parent_span_id": None,
@@ -21,6 +22,8 @@ _SPAN_DEFAULTS: dict[str, Any] = {
     "name": "step",
     "cost_source": CostSource.UNPRICED,
 }
+# A span that reports any of these counts, unless the test says otherwise.
+_USAGE = ("tokens_input", "tokens_output", "tokens_total", "cost_nano")
 _TRACE_DEFAULTS: dict[str, Any] = {
     "name": "trace",
     "status": Status.SUCCESS,
@@ -48,7 +51,7 @@ async def store_trace(
     spans: Sequence[Mapping[str, Any]] | None = None,
     **columns: Any,
 ) -> None:
-    """Store a trace with its head and spans.
+    """Store a trace with its head and spans, and add it to the rollups.
 
     Args:
         connection: Connection to the traces database.
@@ -87,6 +90,7 @@ async def store_trace(
     await connection.copy_records_to_table(
         "spans", columns=columns_of_spans, records=[[row.get(name) for name in columns_of_spans] for row in rows]
     )
+    await contribute(connection, [(workspace, key, head["first_start"], head["last_start"])], 1)
 
 
 def _span_row(workspace: int, trace_id: str, start: datetime, span: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +104,7 @@ def _span_row(workspace: int, trace_id: str, start: datetime, span: Mapping[str,
     for name in ("span_id", "parent_span_id"):
         if isinstance(row[name], str):
             row[name] = span_key(row[name])
+    row.setdefault("counted", any(row.get(name) for name in _USAGE))
     return row
 
 
