@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from shared.errors import ApiError
 
@@ -15,10 +15,11 @@ API_VERSION = "1.0"
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
 
-class JsonResponse(Response):
-    """JSON written by orjson; times as RFC 3339, NaN as null."""
+class JsonResponse(JSONResponse):
+    """JSON written by orjson; times as RFC 3339, NaN as null.
 
-    media_type = "application/json"
+    FastAPI documents the schema of answers of this class only because it derives from Starlette's.
+    """
 
     def render(self, content: Any) -> bytes:
         """Return the content as JSON in UTF-8."""
