@@ -101,6 +101,17 @@ async def read_retention(connection: Connection) -> dict[int, int]:
     return {row["number"]: row["retention_days"] for row in await connection.fetch(_SELECT_RETENTION)}
 
 
+_SELECT_ROLLUP_RETENTION = """
+select rollup_retention_days, array_agg(number) as numbers from workspaces group by rollup_retention_days
+"""
+
+
+async def read_rollup_retention(connection: Connection) -> dict[int, list[int]]:
+    """Return the numbers of the workspaces that keep rollups for so many days, from the metadata database."""
+    rows = await connection.fetch(_SELECT_ROLLUP_RETENTION)
+    return {row["rollup_retention_days"]: row["numbers"] for row in rows}
+
+
 # Finds each workspace by one descent of the index instead of reading all heads.
 _SELECT_WORKSPACES = """
 with recursive found as (

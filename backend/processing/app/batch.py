@@ -9,7 +9,7 @@ import zstandard
 
 from processing.app.items import DecodedRequest, LogItem, RecordItem, ScoreRecord, SpanItem
 from processing.app.records import read_attached_score
-from processing.app.rows import encode_outbox, encode_payload, encode_receipt, encode_stats
+from processing.app.rows import encode_outbox, encode_payload, encode_receipt, encode_stats, finish_span
 from shared.domain import PayloadFormat
 from shared.normalisation.model import LogFacts, SpanRow, TraceRow
 from shared.normalisation.trace import fold_trace, wins
@@ -156,11 +156,13 @@ def render(group: Group, known: Known | None = None) -> Rendered:
     payloads = _span_payloads(group, items)
     if records:
         payloads += _log_payloads(group, records)
+    trace = fold_trace(spans, facts) if spans else None
+    counted = trace.counted if trace is not None else ()
     return Rendered(
-        [item.copy for item in items],
+        [finish_span(item.copy, item.row.span_id in counted) for item in items],
         payloads,
         [item.copy for item in records],
-        fold_trace(spans, facts) if spans else None,
+        trace,
     )
 
 

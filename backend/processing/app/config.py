@@ -24,6 +24,9 @@ class Settings(ServiceSettings):
     processing_maintenance_seconds: float = Field(
         3600.0, gt=0, description="Interval of partition upkeep, expiry and folding of counters"
     )
+    processing_fold_seconds: float = Field(
+        2.0, gt=0, description="Shortest interval at which changes are folded into rollups, which count them at once"
+    )
     processing_price_seconds: float = Field(60.0, gt=0, description="Interval at which changed prices are read again")
 
     @property

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from processing.app.config import Settings
 from processing.app.consumer import Pipeline
+from processing.app.folding import Folding
 from processing.app.publisher import Relay
 from processing.app.queries.outbox import Outbox
 from processing.app.routes import router
@@ -23,7 +24,7 @@ from shared.streams.queue import PendingQueue
 
 SERVICE = "processing"
 
-_WRITER_CONNECTIONS = 4
+_WRITER_CONNECTIONS = 5
 _WRITER_STATEMENT_SECONDS = 30.0
 _SERVER_SETTINGS = {
     # A plan kept from when a day's partition was empty would scan it for the rest of the day.
@@ -77,10 +78,12 @@ def create_app(settings: Settings) -> FastAPI:
         relay = Relay(client, Outbox(writer), relay_stopping)
         pipeline = Pipeline(writer, worker_client, PendingQueue(worker_client, streams), stopping, relay, settings)
         upkeep = Upkeep(writer, metadata, {"traces": reader, "metadata": metadata}, stopping, settings)
+        folding = Folding(writer, stopping, settings.processing_fold_seconds)
         # Stopped in reverse, so that the relay still announces what the worker stored last.
         for name, work, event, seconds in (
             ("relay", relay.run, relay_stopping, _CLOSE_SECONDS),
             ("upkeep", upkeep.run, stopping, _CLOSE_SECONDS),
+            ("folding", folding.run, stopping, _CLOSE_SECONDS),
             ("worker", pipeline.run, stopping, settings.processing_stop_seconds),
         ):
             task = Supervised(SERVICE, name, work, event)

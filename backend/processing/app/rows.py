@@ -17,7 +17,7 @@ SPAN_COLUMNS = (
     "agent_id", "session_id", "user_id", "model", "model_requested", "model_provider", "tokens_input", "tokens_output",
     "tokens_total", "tokens_cached", "tokens_cache_write", "tokens_reasoning", "cost_nano", "cost_source", "price_id",
     "ttft_us", "tool_name", "service", "environment", "release", "tags", "error_type", "error_message", "response_id",
-    "input_preview", "output_preview", "metadata", "attribute_count", "digest",
+    "input_preview", "output_preview", "metadata", "attribute_count", "digest", "counted",
 )  # fmt: skip
 TRACE_COLUMNS = (
     "workspace_id", "trace_id", "start_time", "external_id", "name", "agent_id", "session_id", "user_id", "status",
@@ -166,7 +166,7 @@ def _time(time_ns: int) -> bytes:
 
 
 def encode_span(workspace: int, row: SpanRow) -> bytes:
-    """Return one row of ``spans``.
+    """Return one row of ``spans`` but for its last column, which ``finish_span`` adds once its trace is folded.
 
     Raises:
         struct.error: A number does not fit into its column.
@@ -191,7 +191,7 @@ def encode_span(workspace: int, row: SpanRow) -> bytes:
     parent, cost, end = row.parent_span_id, row.cost_nano, row.end_ns
     return b"".join(
         (
-            _span_head(38, 4, workspace, 16, row.trace_id, 8, row.span_id, 8, start_us - EPOCH_2000_US),
+            _span_head(39, 4, workspace, 16, row.trace_id, 8, row.span_id, 8, start_us - EPOCH_2000_US),
             NULL if parent is None else _int8(8, parent),
             NULL if end is None else _int8(8, max(0, (end - row.start_ns) // 1000)),
             _two_int2(2, row.kind, 2, row.status),
@@ -221,6 +221,11 @@ def encode_span(workspace: int, row: SpanRow) -> bytes:
             _span_tail(4, row.attribute_count, 8, row.digest),
         )
     )
+
+
+def finish_span(row: bytes, counted: bool) -> bytes:
+    """Return a row of ``spans`` with its last column."""
+    return row + (b"\0\0\0\1\1" if counted else b"\0\0\0\1\0")
 
 
 def encode_trace(workspace: int, row: TraceRow, revision: int) -> bytes:

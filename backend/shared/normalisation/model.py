@@ -22,6 +22,7 @@ class SpanRow:
     Durations are microseconds, costs nano-dollars, times nanoseconds since the Unix epoch.
     ``tokens_input`` includes cached tokens, ``tokens_output`` includes reasoning tokens.
     ``is_placeholder`` marks a record that only announces an open span and must not be stored as a finished one.
+    ``counted`` tells of a stored span whether its tokens and cost counted for its trace when that was last folded.
     """
 
     trace_id: bytes
@@ -64,6 +65,7 @@ class SpanRow:
     attribute_count: int = 0
     digest: int = 0
     is_placeholder: bool = False
+    counted: bool = False
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class TraceRow:
     """One trace as derived from its spans; mirrors the table ``traces``.
 
     Units are those of ``SpanRow``. Token counts and cost follow the leaf rule: a span counts only if no descendant
-    reports usage. ``duration_us`` is None while no span has ended.
+    reports usage; ``counted`` holds the ids of those that do. ``duration_us`` is None while no span has ended.
     """
 
     trace_id: bytes
@@ -111,6 +113,7 @@ class TraceRow:
     error_message: str | None = None
     input_preview: str | None = None
     output_preview: str | None = None
+    counted: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)

@@ -227,6 +227,7 @@ def _add_usage(trace: TraceRow, ordered: list[SpanRow], parents: dict[int, int])
             if pays or paid:
                 paid_below.add(parents[key])
     counted = _one_per_response(counted)
+    trace.counted = {row.span_id for row in counted}
     for row in counted:
         trace.tokens_input = _plus(trace.tokens_input, row.tokens_input)
         trace.tokens_output = _plus(trace.tokens_output, row.tokens_output)

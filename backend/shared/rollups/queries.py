@@ -1,7 +1,7 @@
 """SQL that feeds and folds rollups, made from their specification."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from shared.database import Connection
@@ -243,32 +243,32 @@ async def fold(connection: Connection, limit: int = _MAX_DELTAS) -> int | None:
         return sum([await connection.fetchval(statement, limit) for statement in _FOLDS])
 
 
-def _expire(rollup: Rollup, level: Level) -> str:
-    return f"delete from {rollup.table(level)} where workspace_id = any($1) and bucket < $2"  # noqa: S608
-
-
-_EXPIRE_BASE = tuple(
-    f"delete from {rollup.table(Level.BASE)} where bucket < $1"  # noqa: S608
+_EXPIRE = tuple(
+    (
+        level is Level.BASE,
+        f"delete from {rollup.table(level)} where workspace_id = any($1) and bucket < $2",  # noqa: S608
+    )
     for rollup in ROLLUPS
-    if Level.BASE in rollup.levels
+    for level in rollup.levels
 )
-_EXPIRE = tuple(_expire(rollup, level) for rollup in ROLLUPS for level in rollup.levels if level is not Level.BASE)
 _EXPIRE_GROUPS = "delete from error_groups where workspace_id = any($1) and last_seen < $2"
 
 
-async def expire(connection: Connection, now: datetime, workspaces: Sequence[int], days: int) -> None:
-    """Remove buckets of workspaces that are older than they keep them, and the finest ones that nobody reads any more.
+async def expire(connection: Connection, workspaces: Sequence[int], days: int, now: datetime | None = None) -> None:
+    """Remove buckets that are older than workspaces keep them, and the finest ones once nobody reads them any more.
 
     Args:
         connection: Connection to the traces database, outside a transaction.
-        now: The present.
         workspaces: Numbers of workspaces.
         days: Days for which they keep rollups.
+        now: Time to judge by instead of the clock's.
     """
-    for statement in _EXPIRE_BASE:
-        await connection.execute(statement, now - timedelta(days=BASE_DAYS + 1))
-    for statement in (*_EXPIRE, _EXPIRE_GROUPS):
-        await connection.execute(statement, list(workspaces), now - timedelta(days=days))
+    now = now or datetime.now(UTC)
+    kept = now - timedelta(days=days)
+    finest = max(kept, now - timedelta(days=BASE_DAYS + 1))
+    for is_base, statement in _EXPIRE:
+        await connection.execute(statement, list(workspaces), finest if is_base else kept)
+    await connection.execute(_EXPIRE_GROUPS, list(workspaces), kept)
 
 
 _DELETE_WORKSPACE = tuple(

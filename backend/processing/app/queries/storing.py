@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -38,6 +39,7 @@ from processing.app.rows import (
     encode_trace,
 )
 from shared.database import Connection, Pool
+from shared.rollups.queries import TraceWindow, contribute
 from shared.streams.contracts import PendingRequest
 
 _CHUNK = 1 << 20
@@ -174,10 +176,19 @@ where r.digest is not null and r.received_at >= $3
 """
 
 
+class _Written(NamedTuple):
+    """A trace as this transaction leaves it."""
+
+    key: TraceKey
+    rows: Rendered
+    revision: int
+    window: TraceWindow
+
+
 async def _store(connection: Connection, batch: Batch, stored_ns: int) -> Stored:
     stored = [0] * len(batch.requests)
     duplicate = list(batch.duplicates)
-    rendered: list[tuple[TraceKey, Rendered, int]] = []
+    rendered: list[_Written] = []
     keys = batch.sorted_keys()
     fresh = await traces.insert_heads(connection, [batch.groups[key] for key in keys]) if keys else set()
     known = [key for key in keys if key not in fresh]
@@ -188,10 +199,11 @@ async def _store(connection: Connection, batch: Batch, stored_ns: int) -> Stored
                 stored[position] += 1
             for position, _ in group.logs.values():
                 stored[position] += 1
-            rendered.append((key, group.fresh or render(group), 1))
+            rendered.append(_Written(key, group.fresh or render(group), 1, traces.window(group)))
     if known:
         rendered += await _merge(connection, [batch.groups[key] for key in known], stored, duplicate)
     await _copy_traces(connection, rendered)
+    await contribute(connection, [written.window for written in rendered if written.rows.trace is not None], 1)
     await _announce(connection, batch, rendered)
     spans = sum(stored)
     for position, is_new in await insert_records(connection, batch.records):
@@ -206,7 +218,7 @@ async def _store(connection: Connection, batch: Batch, stored_ns: int) -> Stored
 
 async def _merge(
     connection: Connection, groups: Sequence[Group], stored: list[int], duplicate: list[int]
-) -> list[tuple[TraceKey, Rendered, int]]:
+) -> list[_Written]:
     """Add groups to traces that exist: leave out what is stored, replace versions that lose, fold the rows anew."""
     heads = await traces.lock_heads(connection, groups)
     if len(heads) != len(groups):
@@ -221,6 +233,7 @@ async def _merge(
             changes.append(change)
     if not changes:
         return []
+    await contribute(connection, [traces.window(change.head) for change in changes], -1)
     await traces.remove_replaced(connection, changes)
     contents = await traces.read_contents(connection, changes)
     await traces.update_heads(connection, changes)
@@ -229,29 +242,31 @@ async def _merge(
         key = (change.group.workspace, change.group.trace_id)
         content = contents[key]
         rows = render(change.group, Known(content.spans, content.logs))
-        if rows.trace is not None and rows.trace.external_trace_id is None:
-            rows.trace.external_trace_id = content.external_id
-        rendered.append((key, rows, change.revision))
+        if rows.trace is not None:
+            if rows.trace.external_trace_id is None:
+                rows.trace.external_trace_id = content.external_id
+            await traces.update_counted(connection, change.group.workspace, content.spans, rows.trace.counted)
+        rendered.append(_Written(key, rows, change.revision, traces.window(change.group)))
     return rendered
 
 
-async def _copy_traces(connection: Connection, rendered: Sequence[tuple[TraceKey, Rendered, int]]) -> None:
-    await copy_rows(connection, "spans", SPAN_COLUMNS, [row for _, rows, _ in rendered for row in rows.spans])
+async def _copy_traces(connection: Connection, rendered: Sequence[_Written]) -> None:
+    await copy_rows(connection, "spans", SPAN_COLUMNS, [row for written in rendered for row in written.rows.spans])
     await copy_rows(
-        connection, "span_payloads", PAYLOAD_COLUMNS, [row for _, rows, _ in rendered for row in rows.payloads]
+        connection, "span_payloads", PAYLOAD_COLUMNS, [row for written in rendered for row in written.rows.payloads]
     )
-    await copy_rows(connection, "span_logs", LOG_COLUMNS, [row for _, rows, _ in rendered for row in rows.logs])
+    await copy_rows(connection, "span_logs", LOG_COLUMNS, [row for written in rendered for row in written.rows.logs])
     await copy_rows(
         connection,
         "traces",
         TRACE_COLUMNS,
-        [encode_trace(key[0], rows.trace, revision) for key, rows, revision in rendered if rows.trace is not None],
+        [encode_trace(key[0], rows.trace, revision) for key, rows, revision, _ in rendered if rows.trace is not None],
     )
 
 
-async def _announce(connection: Connection, batch: Batch, rendered: Sequence[tuple[TraceKey, Rendered, int]]) -> None:
+async def _announce(connection: Connection, batch: Batch, rendered: Sequence[_Written]) -> None:
     workspaces = {request.pending.workspace_id: request.pending.workspace for request in batch.requests}
-    changed = [(*key, revision) for key, rows, revision in rendered if rows.trace is not None]
+    changed = [(*key, revision) for key, rows, revision, _ in rendered if rows.trace is not None]
     await copy_rows(connection, "outbox", OUTBOX_COLUMNS, outbox_rows(workspaces, changed))
 
 

@@ -13,6 +13,7 @@ from shared.database import Connection
 from shared.domain import CostSource, SpanKind, Status
 from shared.normalisation.model import LogFacts, SpanRow
 from shared.normalisation.trace import wins
+from shared.rollups.queries import TraceWindow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -211,7 +212,7 @@ select s.workspace_id, s.trace_id, s.span_id, s.parent_span_id, s.start_time, s.
        s.tokens_output, s.tokens_total, s.tokens_cached, s.tokens_cache_write, s.tokens_reasoning, s.cost_nano,
        s.cost_source, s.price_id, s.ttft_us, s.tool_name, s.service, s.environment, s.release, s.error_type,
        s.error_message, s.response_id, s.input_preview, s.output_preview, s.tags, s.metadata::text as metadata,
-       s.attribute_count, s.digest
+       s.attribute_count, s.digest, s.counted
 from unnest($1::int4[], $2::uuid[]) as asked (workspace_id, trace_id)
 join spans s on s.workspace_id = asked.workspace_id and s.trace_id = asked.trace_id
 where s.start_time between $3 and $4
@@ -267,6 +268,37 @@ async def update_heads(connection: Connection, changes: Sequence[Change]) -> Non
         [_moment(group.first_us) for group in groups],
         [_moment(group.last_us) for group in groups],
     )
+
+
+_UPDATE_COUNTED = """
+update spans s set counted = new.counted
+from unnest($1::int4[], $2::uuid[], $3::int8[], $4::timestamptz[], $5::bool[])
+  as new (workspace_id, trace_id, span_id, start_time, counted)
+where s.workspace_id = new.workspace_id and s.trace_id = new.trace_id and s.span_id = new.span_id
+  and s.start_time = new.start_time and s.start_time between $6 and $7
+"""
+
+
+async def update_counted(connection: Connection, workspace: int, spans: Sequence[SpanRow], counted: set[int]) -> None:
+    """Change which stored spans of a trace count for it: a child that reports usage makes its parent count no more."""
+    changed = [span for span in spans if span.counted != (span.span_id in counted)]
+    if changed:
+        starts = [_moment(span.start_ns // 1000) for span in changed]
+        await connection.execute(
+            _UPDATE_COUNTED,
+            [workspace] * len(changed),
+            [UUID(span.trace_id) for span in changed],
+            [span.span_id for span in changed],
+            starts,
+            [span.span_id in counted for span in changed],
+            min(starts),
+            max(starts),
+        )
+
+
+def window(trace: Group | Head) -> TraceWindow:
+    """Return where the rows of a trace lie, as rollups ask for it."""
+    return trace.workspace, UUID(trace.trace_id), _moment(trace.first_us), _moment(trace.last_us)
 
 
 def _by_days(heads: Iterable[Head]) -> list[tuple[list[int], list[UUID], datetime, datetime]]:
@@ -330,6 +362,7 @@ def _read_span(row: Any) -> SpanRow:
         metadata=orjson.loads(metadata) if metadata else {},
         attribute_count=row["attribute_count"],
         digest=row["digest"],
+        counted=row["counted"],
     )
 
 

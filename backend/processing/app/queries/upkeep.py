@@ -2,8 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from db.maintenance import drop_expired, ensure_partitions, fold_ingest_stats, read_retention
+from db.maintenance import (
+    drop_expired,
+    ensure_partitions,
+    fold_ingest_stats,
+    read_retention,
+    read_rollup_retention,
+)
 from shared.database import Pool
+from shared.rollups.queries import expire
 
 _DAYS_AHEAD = 3
 _LOCK_KEY = 0x6D61696E
@@ -22,6 +29,7 @@ async def maintain(traces: Pool, metadata: Pool, retention_days: int) -> bool:
     """
     async with metadata.acquire() as connection:
         by_workspace = await read_retention(connection)
+        rollup_days = await read_rollup_retention(connection)
     async with traces.acquire() as connection:
         if not await connection.fetchval(_TRY_LOCK, _LOCK_KEY):
             return False
@@ -30,6 +38,8 @@ async def maintain(traces: Pool, metadata: Pool, retention_days: int) -> bool:
             await ensure_partitions(connection, [today + timedelta(days=day) for day in range(_DAYS_AHEAD + 1)])
             await fold_ingest_stats(connection)
             await drop_expired(connection, retention_days, by_workspace)
+            for days, workspaces in rollup_days.items():
+                await expire(connection, workspaces, days)
         finally:
             # A connection that broke has lost its lock already.
             if not connection.is_closed():
