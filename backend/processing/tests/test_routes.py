@@ -325,6 +325,7 @@ async def test_operational_routes_show_a_working_service(bench: Bench, client: h
         "worker",
         "relay",
         "upkeep",
+        "folding",
     }
     metrics = (await client.get("/metrics")).text
     for name in (
