@@ -17,7 +17,7 @@ README_HEADINGS = ("In", "Out", "Owns", "Fails how")
 # Which modules of a service may import a library, by the first part of their path below app/.
 LIBRARY_PLACES = {
     "asyncpg": {"queries"},
-    "redis": {"consumer", "publisher", "main", "admission"},
+    "redis": {"consumer", "publisher", "main", "admission", "cache"},
     "fastapi": {"main", "dependencies", "routes", "middleware", "proxy"},
     "starlette": {"main", "dependencies", "routes", "middleware", "proxy"},
     "aiohttp": {"proxy"},

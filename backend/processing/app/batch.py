@@ -10,6 +10,7 @@ import zstandard
 from processing.app.items import DecodedRequest, LogItem, RecordItem, ScoreRecord, SpanItem
 from processing.app.records import read_attached_score
 from processing.app.rows import encode_outbox, encode_payload, encode_receipt, encode_stats, finish_span
+from shared.changes import days_between
 from shared.domain import PayloadFormat
 from shared.normalisation.model import LogFacts, SpanRow, TraceRow
 from shared.normalisation.trace import fold_trace, wins
@@ -306,20 +307,22 @@ def sample(lags: list[int]) -> list[int]:
     return [lags[int((rank + 0.5) * step)] for rank in range(MAX_LAGS_A_ROW)]
 
 
-def outbox_rows(workspaces: Mapping[int, str], changed: Iterable[tuple[int, bytes, int]]) -> list[bytes]:
+def outbox_rows(workspaces: Mapping[int, str], changed: Iterable[tuple[int, bytes, int, date, date]]) -> list[bytes]:
     """Return rows of ``outbox`` for changed traces.
 
     Args:
         workspaces: Public id of each workspace by number.
-        changed: Workspace number, trace key and revision of each trace.
+        changed: Workspace number, trace key, revision, first and last day of each trace.
     """
-    by_workspace: dict[int, list[tuple[bytes, int]]] = {}
-    for workspace, trace_id, revision in changed:
-        by_workspace.setdefault(workspace, []).append((trace_id, revision))
+    by_workspace: dict[int, list[tuple[bytes, int, date, date]]] = {}
+    for workspace, trace_id, revision, first, last in changed:
+        by_workspace.setdefault(workspace, []).append((trace_id, revision, first, last))
     rows = []
     for workspace, traces in by_workspace.items():
         public_id = UUID(workspaces[workspace]).bytes
         for start in range(0, len(traces), MAX_TRACES_A_MESSAGE):
             part = traces[start : start + MAX_TRACES_A_MESSAGE]
-            rows.append(encode_outbox(workspace, public_id, [key for key, _ in part], [number for _, number in part]))
+            days = sorted({day for _, _, first, last in part for day in days_between(first, last)})
+            keys, revisions = [trace[0] for trace in part], [trace[1] for trace in part]
+            rows.append(encode_outbox(workspace, public_id, keys, revisions, days))
     return rows

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from shared.auth.context import AuthContext
 from shared.auth.permissions import Permission
@@ -29,7 +29,11 @@ def _queue(request: Request) -> PendingQueue:
     return queue
 
 
-def _receipt_id(receipt_id: str) -> UUID:
+def _receipt_id(
+    receipt_id: Annotated[
+        str, Path(description="As in X-Receipt-ID", examples=["0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81"])
+    ],
+) -> UUID:
     """Return the id, for which a text that is none stands for a receipt that does not exist."""
     try:
         return UUID(receipt_id)

@@ -35,6 +35,7 @@ _SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "20s",
 }
 _CLOSE_SECONDS = 3.0
+_CACHE_SECONDS = 1.0
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -75,7 +76,9 @@ def create_app(settings: Settings) -> FastAPI:
         }
         _collect_by_hand(stack)
         stopping, relay_stopping = asyncio.Event(), asyncio.Event()
-        relay = Relay(client, Outbox(writer), relay_stopping)
+        cache = connect(settings.cache_url, command_seconds=_CACHE_SECONDS)
+        stack.push_async_callback(cache.aclose)
+        relay = Relay(client, cache, Outbox(writer), relay_stopping)
         pipeline = Pipeline(writer, worker_client, PendingQueue(worker_client, streams), stopping, relay, settings)
         upkeep = Upkeep(writer, metadata, {"traces": reader, "metadata": metadata}, stopping, settings)
         folding = Folding(writer, stopping, settings.processing_fold_seconds)

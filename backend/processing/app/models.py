@@ -15,6 +15,22 @@ MAX_REPLAYED = 1000
 class Receipt(BaseModel):
     """What became of the items of one request; while it is queued, nothing has been counted yet."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "state": "partial",
+                    "received": 3,
+                    "stored": 2,
+                    "duplicate": 0,
+                    "rejected": 1,
+                    "dead_lettered": 0,
+                    "reasons": {"time_too_old": 1},
+                }
+            ]
+        }
+    )
+
     state: ReceiptState
     received: int = 0
     stored: int = 0
@@ -135,7 +151,7 @@ class LetterFilter(BaseModel):
 class ReplayRequest(BaseModel):
     """Names dead letters one by one or by a filter; an empty filter means all."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"filter": {"reason": "undecodable"}}]})
 
     ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_REPLAYED)] | None = None
     filter: LetterFilter | None = None

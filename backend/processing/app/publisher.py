@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 import zstandard
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from processing.app.metrics import RELAYED
 from processing.app.queries.outbox import Outbox
+from shared.changes import note_changes
 from shared.database import is_dependency_error
 from shared.logging import get_logger
 from shared.streams.contracts import TRACES_STORED, PendingRequest, TracesStored, encode_event, workspace_channel
@@ -39,8 +41,9 @@ class Relay:
     process runs a relay, and each takes what no other is busy with.
     """
 
-    def __init__(self, client: Redis, outbox: Outbox, stopping: asyncio.Event) -> None:
+    def __init__(self, client: Redis, cache: Redis, outbox: Outbox, stopping: asyncio.Event) -> None:
         self._client = client
+        self._cache = cache
         self._outbox = outbox
         self._stopping = stopping
         self._due = asyncio.Event()
@@ -98,6 +101,8 @@ class Relay:
             pass
 
     async def _send(self, messages: list[TracesStored]) -> None:
+        # First, so that whoever hears of a change and looks finds no cached answer from before it.
+        await self._note_changes(messages)
         async with self._client.pipeline(transaction=False) as pipeline:
             for message in messages:
                 fields: Any = message.encode()
@@ -107,6 +112,20 @@ class Relay:
                 pipeline.publish(workspace_channel(workspace), event)
             await pipeline.execute()
         RELAYED.inc(sum(len(message.trace_ids) for message in messages))
+
+    async def _note_changes(self, messages: list[TracesStored]) -> None:
+        days: dict[int, set[date]] = {}
+        for message in messages:
+            days.setdefault(message.workspace_id, set()).update(map(date.fromisoformat, message.days))
+        try:
+            async with self._cache.pipeline(transaction=False) as pipeline:
+                for workspace, changed in days.items():
+                    note_changes(pipeline, workspace, changed)
+                await pipeline.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            # Cached answers live shortly; what was stored must not wait for the cache.
+            FAILURES.labels(SERVICE, "note_changes", "dependency").inc()
+            logger.warning("changes_not_noted", error=type(error).__name__)
 
     async def trim(self, *, exact: bool = False) -> None:
         """Remove from the stream what every group is done with; nothing that is pending or undelivered anywhere.

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from processing.app.consumer.waiting import read_waiting
 from processing.app.dependencies import Admin, MetadataPool, Queue, Range, Reader, ReceiptId, ReceiptReader, TracesPool
 from processing.app.models import (
+    DeadLetter,
     IngestionHealth,
     LetterFilter,
     LetterState,
@@ -25,14 +26,19 @@ from processing.app.queries.receipts import read_receipt
 from shared.errors import NotFoundError
 from shared.http.cursor import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor, read_time, read_uuid
 from shared.http.envelope import request_id, success
+from shared.http.guard import GuardedRoute
+from shared.http.schema import Enveloped, EnvelopedPage, problems
 
 _CURSOR = "dead_letters"
 
-router = APIRouter(prefix="/api/v1", tags=["ingestion"])
+router = APIRouter(
+    prefix="/api/v1", tags=["ingestion"], route_class=GuardedRoute, responses=problems(401, 403, 422, 429, 503)
+)
 
 
-@router.get("/receipts/{receipt_id}", summary="What became of the items of one request")
+@router.get("/receipts/{receipt_id}", responses=problems(404), summary="What became of the items of one request")
 async def get_receipt(caller: ReceiptReader, receipt_id: ReceiptId, queue: Queue, traces: TracesPool) -> Receipt:
+    """Return the counts of one request by what became of its items; receipts are kept for 7 days."""
     # The queue first: what leaves it meanwhile is in the database by then.
     waiting = await queue.waiting_workspace(str(receipt_id))
     receipt = await read_receipt(traces, caller.workspace_number, receipt_id)
@@ -45,6 +51,7 @@ async def get_receipt(caller: ReceiptReader, receipt_id: ReceiptId, queue: Queue
 
 @router.get("/ingestion/health", summary="Counters and delays of ingestion over a range of time")
 async def get_health(caller: Reader, asked: Range, queue: Queue, traces: TracesPool) -> IngestionHealth:
+    """Return the workspace's counts over the range, by reason and by key, and how long items took to be stored."""
     health = await read_health(traces, caller.workspace_number, asked)
     waiting = await read_waiting(queue)
     health.backlog_spans = waiting.items
@@ -52,16 +59,23 @@ async def get_health(caller: Reader, asked: Range, queue: Queue, traces: TracesP
     return health
 
 
-@router.get("/dead-letters", summary="Items that could not be stored, newest first")
+@router.get(
+    "/dead-letters",
+    response_model=EnvelopedPage[DeadLetter],
+    summary="Items that could not be stored, newest first",
+)
 async def list_dead_letters(
     request: Request,
     caller: Admin,
     traces: TracesPool,
-    state: Annotated[LetterState | None, Query()] = None,
-    reason: Annotated[str | None, Query(max_length=100)] = None,
-    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR_LENGTH)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    state: Annotated[LetterState | None, Query(description="Only letters in this state")] = None,
+    reason: Annotated[str | None, Query(max_length=100, description="Only letters with this reason")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=MAX_CURSOR_LENGTH, description="`pagination.cursor` of the page before")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most letters of a page")] = 50,
 ) -> Response:
+    """Return a page of what could not be stored, with its reason; payloads come without secrets."""
     before: tuple[datetime, UUID] | None = None
     if cursor is not None:
         created_at, identifier = decode_cursor(cursor, _CURSOR, [read_time, read_uuid])
@@ -84,10 +98,20 @@ async def list_dead_letters(
     )
 
 
-@router.post("/dead-letters/replay", summary="Send dead letters through processing again")
+@router.post(
+    "/dead-letters/replay",
+    status_code=202,
+    response_model=Enveloped[ReplayResult],
+    responses=problems(404),
+    summary="Send dead letters through processing again",
+)
 async def replay_dead_letters(
     request: Request, caller: Admin, body: ReplayRequest, traces: TracesPool, metadata: MetadataPool, queue: Queue
 ) -> Response:
+    """Begin the replay of letters that ``ids`` or ``filter`` name, up to 1,000 at a time.
+
+    ``remaining`` says how many more the filter finds; call again for those. What is stored already stays stored once.
+    """
     workspace = caller.workspace_number
     remaining = 0
     wanted: list[UUID]

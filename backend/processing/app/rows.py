@@ -5,6 +5,7 @@ https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from struct import Struct
 from typing import Any
 
@@ -39,7 +40,7 @@ STATS_COLUMNS = (
     "workspace_id", "key_id", "bucket", "received", "stored", "duplicate", "rejected", "dead_lettered", "reasons",
     "lag_us",
 )  # fmt: skip
-OUTBOX_COLUMNS = ("workspace_id", "workspace", "trace_ids", "revisions")
+OUTBOX_COLUMNS = ("workspace_id", "workspace", "trace_ids", "revisions", "days")
 
 NULL = b"\xff\xff\xff\xff"
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -47,7 +48,8 @@ TRAILER = b"\xff\xff"
 
 # PostgreSQL counts microseconds from the start of 2000.
 EPOCH_2000_US = 946_684_800_000_000
-_INT8_OID, _TEXT_OID, _UUID_OID = 20, 25, 2950
+_INT8_OID, _TEXT_OID, _DATE_OID, _UUID_OID = 20, 25, 1082, 2950
+_FIRST_DAY = date(2000, 1, 1)
 _REPLACEMENT = "\ufffd"
 _CACHED_TEXTS = 16_384
 _CACHED_LENGTH = 200
@@ -362,15 +364,18 @@ def encode_stats(
     )
 
 
-def encode_outbox(workspace: int, public_id: bytes, trace_ids: Sequence[bytes], revisions: Sequence[int]) -> bytes:
+def encode_outbox(
+    workspace: int, public_id: bytes, trace_ids: Sequence[bytes], revisions: Sequence[int], days: Iterable[date]
+) -> bytes:
     """Return one row of ``outbox``."""
     return b"".join(
         (
-            b"\0\x04",
+            b"\0\x05",
             _int4(4, workspace),
             _uuid(16, public_id),
             _array(_UUID_OID, [_uuid(16, trace_id) for trace_id in trace_ids]),
             _array(_INT8_OID, [_int8(8, revision) for revision in revisions]),
+            _array(_DATE_OID, [_int4(4, (day - _FIRST_DAY).days) for day in days]),
         )
     )
 

@@ -198,7 +198,7 @@ class Bench:
         settings = self.settings.model_copy(update=overrides)
         stopping = asyncio.Event()
         client = connect(settings.redis_url)
-        relay = Relay(client, Outbox(self.pool), stopping)
+        relay = Relay(client, client, Outbox(self.pool), stopping)
         pipeline = Pipeline(self.pool, client, PendingQueue(client, self.queue.streams), stopping, relay, settings)
         tasks = [asyncio.create_task(pipeline.run()), asyncio.create_task(relay.run())]
         try:

@@ -309,7 +309,7 @@ async def test_damaged_entries_become_dead_letters(bench: Bench) -> None:
 
 
 async def test_announcements_are_trimmed_only_below_what_some_group_still_needs(bench: Bench) -> None:
-    relay = Relay(bench.redis, Outbox(bench.pool), asyncio.Event())
+    relay = Relay(bench.redis, bench.redis, Outbox(bench.pool), asyncio.Event())
     for number in range(1, 13):
         await bench.redis.xadd(TRACES_STORED, {"m": b"{}"}, id=f"{number}-1")
     await bench.redis.xgroup_create(TRACES_STORED, "quick", id="0")
@@ -328,5 +328,5 @@ async def test_announcements_nobody_reads_are_bounded(bench: Bench, monkeypatch:
     monkeypatch.setattr(publisher, "KEPT_WITHOUT_GROUPS", 3)
     for _ in range(10):
         await bench.redis.xadd(TRACES_STORED, {"m": b"{}"})
-    await Relay(bench.redis, Outbox(bench.pool), asyncio.Event()).trim(exact=True)
+    await Relay(bench.redis, bench.redis, Outbox(bench.pool), asyncio.Event()).trim(exact=True)
     assert await bench.redis.xlen(TRACES_STORED) == 3

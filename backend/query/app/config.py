@@ -1,5 +1,7 @@
 """Settings of the query service."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from shared.settings import ServiceSettings
@@ -9,6 +11,7 @@ class Settings(ServiceSettings):
     """Settings read from the environment."""
 
     query_port: int = Field(8003, ge=0, le=65535, description="Port of the query service")
+    query_cache: Literal["on", "off"] = Field("on", description="on or off: whether answers are kept in Redis")
 
     @property
     def ports(self) -> list[int]:

@@ -104,12 +104,16 @@ def decode_header(header: bytes) -> list[PendingRequest]:
 
 @dataclass(slots=True)
 class TracesStored:
-    """Message of ``traces:stored``: traces of one workspace that reached these revisions. Delivered at least once."""
+    """Message of ``traces:stored``: traces of one workspace that reached these revisions. Delivered at least once.
+
+    ``days`` are the days (UTC, ISO 8601) in which rows of these traces lie or lay.
+    """
 
     workspace_id: int
     workspace: str
     trace_ids: list[str]
     revisions: list[int]
+    days: list[str] = field(default_factory=list)
 
     def encode(self) -> dict[str, bytes]:
         """Return the fields of the stream entry."""

@@ -3,6 +3,9 @@ set local lock_timeout = '5s';
 -- Whether tokens and cost of a span count for its trace; the leaf rule decides when the trace is folded.
 alter table spans add column counted boolean not null default false;
 
+-- The days (UTC) in which rows of the traces lie, so that cached answers about them are found stale.
+alter table outbox add column days date[] not null default '{}';
+
 -- Histograms have bins whose bounds grow by 1.02/0.98, so that the middle of a bin is within 2 % of each value in it
 -- (DDSketch, Masson et al. 2019, arXiv:1908.10693). An element of an array is bin * 2^40 + count; counts may be
 -- negative in deltas. Durations have bins below 1000, times to the first token bins from 1000 on.
@@ -24,35 +27,6 @@ create function hist_add(a int8[], b int8[]) returns int8[] language sql immutab
     from unnest(a || b) item group by 1
   ) merged where count <> 0
 $$;
--- The microseconds below which a share of the values lies, for each share in rising order; null when there are none.
-create function hist_quantiles(items int8[], first_bin int, shares float8[]) returns float8[]
-language plpgsql immutable parallel safe as $$
-declare
-  total int8 := 0;
-  seen int8 := 0;
-  item int8;
-  bin int8;
-  answer float8[] := '{}';
-  place int := 1;
-begin
-  foreach item in array coalesce(items, '{}') loop
-    bin := (item + 549755813888) >> 40;
-    if bin >= first_bin and bin < first_bin + 1000 then total := total + item - (bin << 40); end if;
-  end loop;
-  if total <= 0 then return null; end if;
-  foreach item in array items loop
-    bin := (item + 549755813888) >> 40;
-    if bin >= first_bin and bin < first_bin + 1000 then
-      seen := seen + item - (bin << 40);
-      while place <= cardinality(shares) and seen >= shares[place] * total loop
-        answer := answer || exp((bin - first_bin) * 0.040005334613699) * 2 / (1.0408163265306123 + 1);
-        place := place + 1;
-      end loop;
-    end if;
-  end loop;
-  return answer;
-end $$;
-
 -- What messages of one cause have in common: ids, numbers, quoted texts and addresses are left out.
 create function normalise_error(message text) returns text language sql immutable parallel safe as $$
   select left(btrim(

@@ -11,7 +11,7 @@ _ROWS_AT_ONCE = 200
 _TAKE = """
 delete from outbox
 where outbox_id in (select outbox_id from outbox order by outbox_id limit $1 for update skip locked)
-returning outbox_id, workspace_id, workspace, trace_ids, revisions
+returning outbox_id, workspace_id, workspace, trace_ids, revisions, days
 """
 # If the server crashes right after, the rows are announced once more, which announcing allows for.
 _UNHURRIED = "set local synchronous_commit = off"
@@ -40,6 +40,7 @@ class Outbox:
                             str(row["workspace"]),
                             [trace_id.hex for trace_id in row["trace_ids"]],
                             list(row["revisions"]),
+                            [day.isoformat() for day in row["days"]],
                         )
                         for row in sorted(rows, key=lambda row: row["outbox_id"])
                     ]

@@ -266,7 +266,11 @@ async def _copy_traces(connection: Connection, rendered: Sequence[_Written]) -> 
 
 async def _announce(connection: Connection, batch: Batch, rendered: Sequence[_Written]) -> None:
     workspaces = {request.pending.workspace_id: request.pending.workspace for request in batch.requests}
-    changed = [(*key, revision) for key, rows, revision, _ in rendered if rows.trace is not None]
+    changed = [
+        (*key, revision, window[2].date(), window[3].date())
+        for key, rows, revision, window in rendered
+        if rows.trace is not None
+    ]
     await copy_rows(connection, "outbox", OUTBOX_COLUMNS, outbox_rows(workspaces, changed))
 
 

@@ -1,0 +1,35 @@
+"""Which days of a workspace changed, counted in the cache server, so that cached answers about them are found stale."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from redis.asyncio import Redis
+
+_KEPT_SECONDS = 2 * 86_400
+
+
+def changes_key(workspace: int) -> str:
+    """Return the hash that counts the changes of each day of a workspace, given by its number."""
+    return f"changes:{{{workspace}}}"
+
+
+def note_changes(pipeline: Any, workspace: int, days: Iterable[date]) -> None:
+    """Count a change of days; to be sent after it was committed."""
+    key = changes_key(workspace)
+    for day in days:
+        pipeline.hincrby(key, day.toordinal(), 1)
+    # A count that is forgotten differs from every count that an answer was cached under.
+    pipeline.expire(key, _KEPT_SECONDS)
+
+
+async def read_changes(client: Redis, workspace: int, first: date, last: date) -> Sequence[bytes | None]:
+    """Return the counts of all days from ``first`` to ``last``."""
+    fields = [str(day) for day in range(first.toordinal(), last.toordinal() + 1)]
+    counts: Sequence[bytes | None] = await client.hmget(changes_key(workspace), fields)
+    return counts
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Return all days from ``first`` to ``last``."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
