@@ -97,7 +97,8 @@ from (
   join spans s on s.workspace_id = asked.workspace_id and s.trace_id = asked.trace_id
   where t.start_time between $3 and $4 and s.start_time between $3 and $4
 ) s
-group by workspace_id, bucket, environment, agent_id, release, kind, model, provider, tool_name, status, cost_source
+group by workspace_id, bucket, environment, agent_id, release, kind, model, provider, tool_name, status, cost_source,
+  counted
 """  # noqa: S608
 _CONTRIBUTE_ERRORS = f"""
 insert into {ERRORS.deltas}

@@ -125,14 +125,25 @@ SESSION = Rollup(
     hist=False,
     where="session_id <> ''",
 )
+# Calls of models, and whatever else has tokens or a cost that counts.
+_MODEL_CALLS = "(kind in (2, 6, 7) or counted <> 0)"
 MODEL = Rollup(
     "model",
     SPANS,
-    ("environment", "model", "provider", "cost_source"),
+    ("environment", "model", "provider"),
     SPANS.measures,
     _ALL_LEVELS,
     hist=True,
-    where="(kind in (2, 6, 7) or counted <> 0)",
+    where=_MODEL_CALLS,
+)
+COST = Rollup(
+    "cost",
+    SPANS,
+    ("environment", "agent_id", "model", "provider", "cost_source"),
+    SPANS.measures,
+    _ALL_LEVELS,
+    hist=False,
+    where=_MODEL_CALLS,
 )
 SPAN = Rollup(
     "span",
@@ -143,7 +154,7 @@ SPAN = Rollup(
     hist=True,
 )
 ERROR = Rollup("error", ERRORS, ERRORS.dimensions, ERRORS.measures, _ALL_LEVELS, hist=False)
-ROLLUPS = (TOTAL, AGENT, TRACE, USER, SESSION, MODEL, SPAN, ERROR)
+ROLLUPS = (TOTAL, AGENT, TRACE, USER, SESSION, MODEL, COST, SPAN, ERROR)
 
 # Columns of dimensions that hold a number; all others hold text.
 NUMBERS = {"status": "int2", "kind": "int2", "cost_source": "int2", "error_group": "int8"}

@@ -146,7 +146,7 @@ create table rollup_model_30s (
   workspace_id int4 not null,
   bucket timestamptz not null,
   key int8 not null,
-  environment text not null, model text not null, provider text not null, cost_source int2 not null,
+  environment text not null, model text not null, provider text not null,
   n int8 not null, errors int8 not null, timeouts int8 not null, duration_us int8 not null,
   duration_n int8 not null, tokens_input int8 not null, tokens_output int8 not null, tokens_total int8 not null,
   tokens_cached int8 not null, tokens_reasoning int8 not null, cost_nano int8 not null, unpriced int8 not null,
@@ -156,6 +156,20 @@ create table rollup_model_30s (
 ) with (fillfactor = 70);
 create table rollup_model_1h (like rollup_model_30s including indexes including storage) with (fillfactor = 70);
 create table rollup_model_1d (like rollup_model_30s including indexes including storage) with (fillfactor = 70);
+create table rollup_cost_30s (
+  workspace_id int4 not null,
+  bucket timestamptz not null,
+  key int8 not null,
+  environment text not null, agent_id text not null, model text not null, provider text not null,
+  cost_source int2 not null,
+  n int8 not null, errors int8 not null, timeouts int8 not null, duration_us int8 not null,
+  duration_n int8 not null, tokens_input int8 not null, tokens_output int8 not null, tokens_total int8 not null,
+  tokens_cached int8 not null, tokens_reasoning int8 not null, cost_nano int8 not null, unpriced int8 not null,
+  counted int8 not null,
+  primary key (workspace_id, bucket, key)
+) with (fillfactor = 70);
+create table rollup_cost_1h (like rollup_cost_30s including indexes including storage) with (fillfactor = 70);
+create table rollup_cost_1d (like rollup_cost_30s including indexes including storage) with (fillfactor = 70);
 create table rollup_span_30s (
   workspace_id int4 not null,
   bucket timestamptz not null,
