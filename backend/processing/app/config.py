@@ -2,13 +2,16 @@
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.jobs.config import WorkerSettings
 
 
-class Settings(ServiceSettings):
+class Settings(WorkerSettings):
     """Settings of the processing service beside those common to all services."""
 
     processing_port: int = Field(8002, ge=0, le=65535, description="Port of the processing service; 0 takes a free one")
+    processing_worker_port: int = Field(
+        8012, ge=0, le=65535, description="Port of the health of processing's job worker; 0 takes a free one"
+    )
     processing_batch_items: int = Field(5_000, ge=1, le=50_000, description="Items stored in one transaction, about")
     processing_batch_entries: int = Field(512, ge=1, le=5_000, description="Queue entries stored in one transaction")
     processing_min_idle_seconds: float = Field(

@@ -4,13 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.jobs.config import WorkerSettings
 
 
-class Settings(ServiceSettings):
+class Settings(WorkerSettings):
     """Settings read from the environment."""
 
     query_port: int = Field(8003, ge=0, le=65535, description="Port of the query service")
+    query_worker_port: int = Field(
+        8013, ge=0, le=65535, description="Port of the health of query's job worker; 0 takes a free one"
+    )
     query_cache: Literal["on", "off"] = Field("on", description="on or off: whether answers are kept in Redis")
 
     @property

@@ -76,6 +76,56 @@ async def are_known(pool: Pool, workspace: int, identifiers: Sequence[UUID]) -> 
     return bool(await pool.fetchval(_COUNT_KNOWN, workspace, list(unique)) == len(unique))
 
 
+_SELECT_DEAD = """
+select created_at, dead_letter_id from dead_letters
+where workspace_id = $1 and state = 'dead' and ($2::uuid[] is null or dead_letter_id = any($2))
+  and ($3::text is null or reason = $3) and ($4::timestamptz is null or created_at >= $4)
+  and ($5::timestamptz is null or created_at < $5)
+  and ($6::timestamptz is null or (created_at, dead_letter_id) > ($6, $7))
+order by created_at, dead_letter_id
+limit $8
+"""
+_COUNT_DEAD = """
+select count(*), now() as now from dead_letters
+where workspace_id = $1 and state = 'dead' and ($2::uuid[] is null or dead_letter_id = any($2))
+  and ($3::text is null or reason = $3) and ($4::timestamptz is null or created_at >= $4)
+  and ($5::timestamptz is null or created_at < $5)
+"""
+
+
+async def find_dead(
+    pool: Pool,
+    workspace: int,
+    *,
+    identifiers: Sequence[UUID] | None,
+    reason: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[tuple[datetime, UUID]]:
+    """Return dead letters in the order of their failure, each after its time, from the one after ``after`` on."""
+    time, identifier = after or (None, None)
+    names = None if identifiers is None else list(identifiers)
+    rows = await pool.fetch(_SELECT_DEAD, workspace, names, reason, since, until, time, identifier, limit)
+    return [(row["created_at"], row["dead_letter_id"]) for row in rows]
+
+
+async def count_dead(
+    pool: Pool,
+    workspace: int,
+    *,
+    identifiers: Sequence[UUID] | None,
+    reason: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> tuple[int, datetime]:
+    """Return how many dead letters there are of the kind, and the time by the clock that dates them."""
+    names = None if identifiers is None else list(identifiers)
+    row = await pool.fetchrow(_COUNT_DEAD, workspace, names, reason, since, until)
+    return row["count"], row["now"]
+
+
 _BEGIN = """
 update dead_letters set state = 'replaying', replayed_at = now()
 where workspace_id = $1 and dead_letter_id = any($2::uuid[]) and state = 'dead'

@@ -1,0 +1,7 @@
+"""What the worker of the processing service does beside jobs."""
+
+from shared.jobs.parts import Background
+from shared.jobs.periodic import Periodic
+
+PERIODIC: list[Periodic] = []
+BACKGROUND: list[Background] = []
