@@ -145,6 +145,7 @@ COST = Rollup(
     hist=False,
     where=_MODEL_CALLS,
 )
+KIND = Rollup("kind", SPANS, ("environment", "kind", "tool_name"), SPANS.measures, _ALL_LEVELS, hist=True)
 SPAN = Rollup(
     "span",
     SPANS,
@@ -154,7 +155,7 @@ SPAN = Rollup(
     hist=True,
 )
 ERROR = Rollup("error", ERRORS, ERRORS.dimensions, ERRORS.measures, _ALL_LEVELS, hist=False)
-ROLLUPS = (TOTAL, AGENT, TRACE, USER, SESSION, MODEL, COST, SPAN, ERROR)
+ROLLUPS = (TOTAL, AGENT, TRACE, USER, SESSION, MODEL, COST, KIND, SPAN, ERROR)
 
 # Columns of dimensions that hold a number; all others hold text.
 NUMBERS = {"status": "int2", "kind": "int2", "cost_source": "int2", "error_group": "int8"}

@@ -170,6 +170,20 @@ create table rollup_cost_30s (
 ) with (fillfactor = 70);
 create table rollup_cost_1h (like rollup_cost_30s including indexes including storage) with (fillfactor = 70);
 create table rollup_cost_1d (like rollup_cost_30s including indexes including storage) with (fillfactor = 70);
+create table rollup_kind_30s (
+  workspace_id int4 not null,
+  bucket timestamptz not null,
+  key int8 not null,
+  environment text not null, kind int2 not null, tool_name text not null,
+  n int8 not null, errors int8 not null, timeouts int8 not null, duration_us int8 not null,
+  duration_n int8 not null, tokens_input int8 not null, tokens_output int8 not null, tokens_total int8 not null,
+  tokens_cached int8 not null, tokens_reasoning int8 not null, cost_nano int8 not null, unpriced int8 not null,
+  counted int8 not null,
+  hist int8[] not null,
+  primary key (workspace_id, bucket, key)
+) with (fillfactor = 70);
+create table rollup_kind_1h (like rollup_kind_30s including indexes including storage) with (fillfactor = 70);
+create table rollup_kind_1d (like rollup_kind_30s including indexes including storage) with (fillfactor = 70);
 create table rollup_span_30s (
   workspace_id int4 not null,
   bucket timestamptz not null,
