@@ -100,6 +100,7 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("processing", "POST", "/api/v1/dead-letters/replay"): Entry("admin"),
     ("query", "GET", "/api/v1/traces"): Entry("read", shows="list"),
     ("query", "GET", "/api/v1/traces/{trace_id}"): Entry("read", shows="trace"),
+    ("query", "GET", "/api/v1/traces/{trace_id}/graph"): Entry("read", shows="trace"),
     ("query", "GET", "/api/v1/traces/{trace_id}/spans"): Entry("read", shows="trace"),
     ("query", "GET", "/api/v1/traces/{trace_id}/spans/{span_id}"): Entry("read", shows="span"),
 }

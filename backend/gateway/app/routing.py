@@ -37,6 +37,7 @@ _ROUTES: dict[Service, tuple[str, ...]] = {
     "query": (
         "GET /api/v1/traces",
         "GET /api/v1/traces/{trace_id}",
+        "GET /api/v1/traces/{trace_id}/graph",
         "GET /api/v1/traces/{trace_id}/spans",
         "GET /api/v1/traces/{trace_id}/spans/{span_id}",
     ),

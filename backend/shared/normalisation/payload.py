@@ -23,7 +23,20 @@ def read_payload(payload_format: PayloadFormat, body: bytes) -> Iterator[SourceS
         zstandard.ZstdError: The body is damaged.
         ValueError: The frame is not in this format.
     """
-    frame = zstandard.ZstdDecompressor().decompressobj().decompress(body)
+    yield from read_frame(payload_format, inflate(body))
+
+
+def inflate(body: bytes) -> bytes:
+    """Return the frame of a payload.
+
+    Raises:
+        zstandard.ZstdError: The body is damaged.
+    """
+    return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+
+
+def read_frame(payload_format: PayloadFormat, frame: bytes) -> Iterator[SourceSpan | SourceLog]:
+    """Yield the spans or log records in a frame, as ``read_payload`` does."""
     if payload_format is PayloadFormat.OTLP_TRACES:
         yield from decode_traces(frame)
     elif payload_format is PayloadFormat.OTLP_LOGS:

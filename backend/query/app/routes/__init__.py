@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from query.app.routes import traces
+from query.app.routes import graph, traces
 
-ROUTERS: tuple[APIRouter, ...] = (traces.router,)
+ROUTERS: tuple[APIRouter, ...] = (traces.router, graph.router)
