@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -39,6 +40,8 @@ MAX_PROXIED_BYTES = 20 * 1024 * 1024
 _CACHE_SECONDS = 1.0
 _KEY_USAGE_SECONDS = 60.0
 _CLEANING_SECONDS = 3600.0
+# Of all addresses, not only of the gateway's own; ``python -m contract`` writes it.
+_DOCUMENT = Path(__file__).parent / "data" / "openapi.json"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"]
 _EXPOSED_HEADERS = [
@@ -63,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Agent Observability Platform",
         max_body_bytes=MAX_PROXIED_BYTES,
         metrics_need_token=True,
+        document=_DOCUMENT,
         middleware=[
             Middleware(
                 BrowserOrigins,

@@ -248,8 +248,11 @@ async def test_browsers_are_let_in_from_configured_origins_only(make_settings: S
 async def test_the_document_describes_routes_and_errors(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     login = document["paths"]["/api/v1/auth/login"]["post"]
-    assert login["responses"]["401"]["content"]["application/json"]["schema"]["$ref"].endswith("EnvelopedError")
-    assert "/api/v1/team/invite" in document["paths"]
+    assert login["responses"]["401"]["$ref"].endswith("/responses/Unauthorized")
+    refused = document["components"]["responses"]["Unauthorized"]["content"]["application/json"]
+    assert refused["schema"]["$ref"].endswith("EnvelopedError")
+    assert refused["example"]["error"]["code"] == "unauthorized"
+    assert {"/api/v1/team/invite", "/api/v1/traces", "/v1/traces"} <= document["paths"].keys()
 
 
 async def test_readiness_names_each_dependency(client: httpx.AsyncClient) -> None:

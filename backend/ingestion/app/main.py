@@ -14,6 +14,7 @@ from ingestion.app.admission import Admission
 from ingestion.app.bodies import InflightBytes
 from ingestion.app.config import Settings
 from ingestion.app.dependencies import SenderAuthenticator, Services
+from ingestion.app.description import describe
 from ingestion.app.intake import Intake
 from ingestion.app.metrics import INFLIGHT_BYTES
 from ingestion.app.middleware import Shortcut
@@ -67,7 +68,22 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.router.routes[:0] = ROUTES
     app.add_exception_handler(404, _answer_unknown_address)
+    _describe(app)
     return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Add the plain routes to the OpenAPI document."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = FastAPI.openapi(app)
+            paths, schemas = describe([(route.path, route.name) for route in ROUTES])
+            document["paths"].update(paths)
+            document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
+        return FastAPI.openapi(app)
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 async def _answer_unknown_address(request: Request, _: Exception) -> Response:

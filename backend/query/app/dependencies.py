@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -63,7 +63,7 @@ def _no_parameters(request: Request) -> None:
     check_names(request.query_params.keys(), ())
 
 
-def _span_id(span_id: str) -> int:
+def _span_id(span_id: Annotated[str, Path(description="Sixteen hexadecimal digits, or the sender's own id")]) -> int:
     return span_key(span_id)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -11,12 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from shared.errors import ApiError, FieldProblem, InvalidFieldsError, MalformedRequestError, UnauthorizedError
 from shared.http.envelope import JsonResponse, failure
 from shared.http.guard import check_every_route_guarded, public
 from shared.http.middleware import PlatformMiddleware
+from shared.http.schema import Health, Readiness
 from shared.settings import ServiceSettings
 from shared.telemetry import render_metrics
 
@@ -38,6 +40,7 @@ def create_service_app(
     max_body_bytes: int | None = None,
     metrics_need_token: bool = False,
     middleware: Sequence[Middleware] = (),
+    document: Path | None = None,
 ) -> FastAPI:
     """Return an application with health, readiness, metrics and error handling, and no routes of its own yet.
 
@@ -50,6 +53,7 @@ def create_service_app(
         max_body_bytes: Largest body; the settings' unless given.
         metrics_need_token: Whether /metrics wants ``METRICS_TOKEN`` (always, in production, when it is set).
         middleware: Layers between the platform's own and the routes, outermost first.
+        document: OpenAPI document to serve instead of the application's own, as JSON.
     """
 
     @asynccontextmanager
@@ -59,7 +63,6 @@ def create_service_app(
             await start(app, stack)
             yield
 
-    documented = not settings.is_production
     app = FastAPI(
         title=title,
         version="0.1.0",
@@ -79,7 +82,9 @@ def create_service_app(
     app.add_exception_handler(ApiError, _answer_api_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    _add_operational_routes(app, settings, documented=documented, metrics_need_token=metrics_need_token)
+    _add_operational_routes(app, settings, metrics_need_token=metrics_need_token)
+    if not settings.is_production:
+        _add_document(app, document)
     app.add_middleware(
         PlatformMiddleware,
         service=service,
@@ -93,18 +98,31 @@ def _operation_name(route: APIRoute) -> str:
     return route.name
 
 
-def _add_operational_routes(
-    app: FastAPI, settings: ServiceSettings, *, documented: bool, metrics_need_token: bool
-) -> None:
+def _add_operational_routes(app: FastAPI, settings: ServiceSettings, *, metrics_need_token: bool) -> None:
     guard = [Depends(public())]
 
-    @app.get("/health", dependencies=guard, tags=["health"], summary="Whether the process is up")
+    @app.get(
+        "/health",
+        dependencies=guard,
+        response_model=Health,
+        tags=["health"],
+        summary="Whether the process is up",
+    )
     async def health(request: Request) -> Response:
+        """Answer as long as the process can; whether it is of use is what readiness says."""
         request.scope["quiet"] = True
         return JsonResponse({"status": "ok", "service": app.state.service, **getattr(app.state, "health_facts", {})})
 
-    @app.get("/ready", dependencies=guard, tags=["health"], summary="Whether each dependency can be reached")
+    @app.get(
+        "/ready",
+        dependencies=guard,
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "It stops, or something cannot be reached"}},
+        tags=["health"],
+        summary="Whether each dependency can be reached",
+    )
     async def ready(request: Request) -> Response:
+        """Ask each dependency, and name the kind of error where one does not answer."""
         request.scope["quiet"] = True
         checks: Mapping[str, Check] = app.state.checks
         results = dict(zip(checks, await asyncio.gather(*map(_run_check, checks.values())), strict=True))
@@ -112,19 +130,29 @@ def _add_operational_routes(
         status = "draining" if app.state.draining else "ready" if is_ready else "degraded"
         return JsonResponse({"status": status, "checks": results}, status_code=200 if is_ready else 503)
 
-    @app.get("/metrics", dependencies=guard, tags=["health"], summary="Metrics in Prometheus' text format")
+    @app.get(
+        "/metrics",
+        dependencies=guard,
+        response_class=PlainTextResponse,
+        responses={200: {"content": {"text/plain": {"example": "# TYPE http_requests_total counter"}}}},
+        tags=["health"],
+        summary="Metrics in Prometheus' text format",
+    )
     async def metrics(request: Request) -> Response:
+        """Return the process's metrics; the gateway wants the token of METRICS_TOKEN as bearer where it is set."""
         request.scope["quiet"] = True
         if metrics_need_token:
             _check_metrics_token(request, settings)
         body, content_type = render_metrics()
         return Response(body, media_type=content_type)
 
-    if documented:
 
-        @app.get("/openapi.json", dependencies=guard, include_in_schema=False)
-        async def openapi_document() -> Response:
+def _add_document(app: FastAPI, document: Path | None) -> None:
+    @app.get("/openapi.json", dependencies=[Depends(public())], include_in_schema=False)
+    async def openapi_document() -> Response:
+        if document is None:
             return JsonResponse(app.openapi())
+        return Response(await asyncio.to_thread(document.read_bytes), media_type=JsonResponse.media_type)
 
 
 def _check_metrics_token(request: Request, settings: ServiceSettings) -> None:

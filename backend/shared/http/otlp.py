@@ -11,7 +11,7 @@ JSON = "application/json"
 # Values of google.rpc.Code.
 _INVALID_ARGUMENT, _UNKNOWN, _NOT_FOUND, _PERMISSION_DENIED = 3, 2, 5, 7
 _RESOURCE_EXHAUSTED, _UNAVAILABLE, _UNAUTHENTICATED = 8, 14, 16
-_CODES = {
+STATUS_CODES = {
     400: _INVALID_ARGUMENT,
     401: _UNAUTHENTICATED,
     403: _PERMISSION_DENIED,
@@ -36,7 +36,7 @@ def otlp_failure(content_type: str, error: ApiError) -> Response:
         content_type: The request's content type.
         error: What went wrong.
     """
-    code = _CODES.get(error.status, _UNKNOWN)
+    code = STATUS_CODES.get(error.status, _UNKNOWN)
     if content_type.partition(";")[0].strip().lower() == JSON:
         body, media_type = orjson.dumps({"code": code, "message": error.message}), JSON
     else:

@@ -26,18 +26,7 @@ class Pagination(BaseModel):
     limit: int = Field(description="Most items of a page", examples=[50])
 
 
-class _Named(BaseModel):
-    """A generic model whose schema is named after what it holds."""
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
-        name = getattr(params[0], "__name__", None)
-        if name is None or not isinstance(params[0], type):
-            return super().model_parametrized_name(params)
-        return f"{name}{cls.__name__.removeprefix('Enveloped') or 'Envelope'}"
-
-
-class Enveloped(_Named, Generic[Data]):
+class Enveloped(BaseModel, Generic[Data]):
     """An answer with one object."""
 
     status: Literal["success"]
@@ -45,7 +34,7 @@ class Enveloped(_Named, Generic[Data]):
     meta: Meta
 
 
-class EnvelopedPage(_Named, Generic[Data]):
+class EnvelopedPage(BaseModel, Generic[Data]):
     """An answer with a page of a list."""
 
     status: Literal["success"]
@@ -75,6 +64,20 @@ class EnvelopedError(BaseModel):
     status: Literal["error"]
     error: ErrorBody
     meta: Meta
+
+
+class Health(BaseModel):
+    """The process is up; a service may add facts of its own."""
+
+    status: Literal["ok"]
+    service: str = Field(examples=["gateway"])
+
+
+class Readiness(BaseModel):
+    """Whether the service can work, and what each dependency answered: ``ok`` or the kind of the error."""
+
+    status: Literal["ready", "degraded", "draining"]
+    checks: dict[str, str] = Field(examples=[{"postgres": "ok", "redis": "ok", "query": "ok"}])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.app.models.common import Name, RequestModel
 from gateway.app.queries.api_keys import ApiKey
@@ -28,6 +28,10 @@ def _in_future(moment: datetime) -> datetime:
 class KeyRequest(RequestModel):
     """A new API key."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "production", "scopes": ["ingest", "read"], "expires_at": None}]}
+    )
+
     name: Name
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=20), AfterValidator(_each_once)]
     expires_at: Annotated[AwareDatetime, AfterValidator(_in_future)] | None = None
@@ -37,8 +41,8 @@ class KeyView(BaseModel):
     """An API key; ``prefix`` is the part of it that is kept for display."""
 
     id: UUID
-    name: str
-    prefix: str
+    name: str = Field(examples=["production"])
+    prefix: str = Field(description="The first characters of the key")
     scopes: list[str]
     created_by: UUID
     created_at: datetime
@@ -63,7 +67,7 @@ class KeyView(BaseModel):
 class NewKeyAnswer(KeyView):
     """A new API key; ``key`` is shown this once."""
 
-    key: str
+    key: str = Field(description="The key; nobody can read it again")
 
 
 class KeyList(BaseModel):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.app.models.common import Email, Name, Password, RequestModel, Token
 from gateway.app.queries.users import User
@@ -14,11 +14,24 @@ from gateway.app.queries.workspaces import Workspace
 class Registration(RequestModel):
     """A new account with a workspace of its own."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "email": "ada@example.com",
+                    "password": "correct horse battery",
+                    "full_name": "Ada Lovelace",
+                    "workspace_name": "Home",
+                }
+            ]
+        }
+    )
+
     email: Email
     password: Password
     full_name: Name
     workspace_name: Name
-    setup_token: str | None = None
+    setup_token: str | None = Field(None, description="Needed for the first registration where SETUP_TOKEN is set")
 
 
 class Login(RequestModel):
@@ -37,7 +50,7 @@ class Refresh(RequestModel):
 class Logout(RequestModel):
     """What to end besides this session."""
 
-    everywhere: bool = False
+    everywhere: bool = Field(False, description="End all sessions of the user")
 
 
 class Switch(RequestModel):
@@ -68,6 +81,8 @@ class PasswordReset(RequestModel):
 
 class ProfileChange(RequestModel):
     """New values of the own account; another mail address needs the password."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"full_name": "Ada King"}]})
 
     full_name: Name | None = None
     email: Email | None = None
@@ -107,7 +122,7 @@ class WorkspaceView(BaseModel):
     """A workspace and the caller's role in it, null for an API key."""
 
     id: UUID
-    name: str
+    name: str = Field(examples=["Home"])
     slug: str
     description: str
     timezone: str
@@ -138,7 +153,7 @@ class TokenAnswer(BaseModel):
     access_token: str
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"
-    expires_in: int
+    expires_in: int = Field(description="Seconds until the access token expires")
     user: UserView
     workspace: WorkspaceView
 
@@ -154,7 +169,7 @@ class MeAnswer(UserView):
 class Notice(BaseModel):
     """A sentence for people."""
 
-    message: str
+    message: str = Field(examples=["If the address belongs to an account, a link is on its way."])
 
 
 class SessionsEnded(BaseModel):

@@ -4,7 +4,7 @@ import unicodedata
 from typing import Annotated
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
 class RequestModel(BaseModel):
@@ -31,7 +31,12 @@ Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_without_controls)
 ]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000), AfterValidator(_without_controls)]
-Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_mail_address)]
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=254),
+    AfterValidator(_mail_address),
+    Field(json_schema_extra={"format": "email"}),
+]
 # New passwords have a policy of their own; this only bounds what is read.
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Token = Annotated[str, StringConstraints(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from gateway.app.models.common import Email, Name, Password, RequestModel, Text, Token
 from gateway.app.queries.team import Member
@@ -28,6 +28,10 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 class WorkspaceRequest(RequestModel):
     """A new workspace; the slug is made from the name unless given."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Shop", "slug": "shop", "timezone": "Europe/Berlin"}]}
+    )
+
     name: Name
     slug: Slug | None = None
     description: Text = ""
@@ -36,6 +40,8 @@ class WorkspaceRequest(RequestModel):
 
 class WorkspaceUpdate(RequestModel):
     """New values of a workspace; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Shop", "retention_days": 30}]})
 
     name: Name | None = None
     slug: Slug | None = None
@@ -71,6 +77,18 @@ class InvitationView(BaseModel):
 class Acceptance(RequestModel):
     """A token out of an invitation link; a new user gives name and password, an existing one the password."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "token": "b3BlbiBzZXNhbWUgYW5kIGdvIGlu",
+                    "full_name": "Grace Hopper",
+                    "password": "violet kettle 94 rain",
+                }
+            ]
+        }
+    )
+
     token: Token
     full_name: Name | None = None
     password: Password | None = None
@@ -80,6 +98,27 @@ class RoleChange(RequestModel):
     """The new role of a member."""
 
     role: Role
+
+
+class RoleChanged(BaseModel):
+    """A member's new role, and how many of their API keys went beyond it and were revoked."""
+
+    id: UUID
+    role: Role
+    revoked_api_keys: int = Field(examples=[0])
+
+
+class MemberRemoved(BaseModel):
+    """Who was removed, and how many of their API keys ended with it."""
+
+    id: UUID
+    revoked_api_keys: int = Field(examples=[1])
+
+
+class WorkspaceDeleted(BaseModel):
+    """The workspace that was deleted."""
+
+    id: UUID
 
 
 class MemberView(BaseModel):

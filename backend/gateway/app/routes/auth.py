@@ -47,22 +47,32 @@ from shared.errors import (
     UnauthorizedError,
 )
 from shared.http.guard import GuardedRoute, public, require
-from shared.http.schema import EnvelopedError
+from shared.http.schema import problems
 from shared.logging import get_logger
 
 logger = get_logger(__name__)
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": EnvelopedError} for status in (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
-}
-router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=GuardedRoute, responses=ERRORS)
+router = APIRouter(
+    prefix="/api/v1/auth", tags=["auth"], route_class=GuardedRoute, responses=problems(400, 413, 415, 422, 429, 503)
+)
 
 _anybody = [Depends(public()), limited_by_address]
 _account = [Depends(require(Permission.ACCOUNT))]
 
 
-@router.post("/register", status_code=201, dependencies=_anybody, summary="Create an account and its workspace")
+@router.post(
+    "/register",
+    status_code=201,
+    dependencies=_anybody,
+    responses=problems(403, 409),
+    summary="Create an account and its workspace",
+)
 async def register(body: Registration, request: Request, gateway: GatewayDep) -> TokenAnswer:
+    """Return the tokens of a first session; the first account of an installation also administers the platform.
+
+    Passwords have 8 characters to 72 bytes, and the most common ones are refused. Where registration is closed, people
+    join by invitation.
+    """
     check_new_password("password", body.password, body.email, body.full_name, body.workspace_name)
     is_demo = gateway.settings.demo_email is not None and body.email == gateway.settings.demo_email.lower()
     await _check_may_register(gateway, body, is_demo=is_demo)
@@ -99,16 +109,23 @@ async def _check_may_register(gateway: Gateway, body: Registration, *, is_demo: 
             raise ForbiddenError("The first registration needs the set-up token.", code="setup_token_required")
 
 
-@router.post("/login", dependencies=_anybody, summary="Log in")
+@router.post("/login", dependencies=_anybody, responses=problems(401, 403), summary="Log in")
 async def login(body: Login, request: Request, gateway: GatewayDep) -> TokenAnswer:
+    """Return the tokens of a new session in the workspace the user worked in last.
+
+    Unknown addresses cannot be told from wrong passwords; after too many wrong ones, logging in has to wait.
+    """
     user = await check_credentials(gateway, request, body.email, body.password)
     async with gateway.transaction() as connection:
         workspace = await workspace_to_enter(gateway, connection, user)
         return await open_session(gateway, connection, request, user, workspace, action="login")
 
 
-@router.post("/refresh", dependencies=_anybody, summary="Exchange a refresh token for new tokens")
+@router.post(
+    "/refresh", dependencies=_anybody, responses=problems(401, 403), summary="Exchange a refresh token for new tokens"
+)
 async def refresh(body: Refresh, request: Request, gateway: GatewayDep) -> TokenAnswer:
+    """Return a new pair of tokens; the refresh token is used up, and one that comes a second time ends the session."""
     answer: TokenAnswer | None = None
     token_hash = gateway.opaque_tokens.hash(body.refresh_token, "refresh")
     async with gateway.transaction() as connection:
@@ -153,6 +170,7 @@ async def _refresh(
 
 @router.post("/logout", status_code=204, dependencies=_account, summary="End the session, or all of the user")
 async def logout(request: Request, caller: UserCaller, gateway: GatewayDep, body: Logout | None = None) -> Response:
+    """Refuse the tokens of the session from now on."""
     session_id = _session_id(caller)
     async with gateway.transaction() as connection:
         await sessions.revoke(connection, session_id, "logout")
@@ -164,8 +182,9 @@ async def logout(request: Request, caller: UserCaller, gateway: GatewayDep, body
     return Response(status_code=204)
 
 
-@router.post("/switch", dependencies=_account, summary="Go on in another workspace")
+@router.post("/switch", dependencies=_account, responses=problems(404), summary="Go on in another workspace")
 async def switch(body: Switch, request: Request, caller: UserCaller, gateway: GatewayDep) -> TokenAnswer:
+    """Return tokens for another workspace that the user belongs to."""
     session_id, user_id = _session_id(caller), uuid.UUID(caller.subject_id)
     async with gateway.transaction() as connection:
         user = await users.find(connection, user_id)
@@ -185,6 +204,7 @@ async def switch(body: Switch, request: Request, caller: UserCaller, gateway: Ga
 async def change_password(
     body: PasswordChange, request: Request, caller: UserCaller, gateway: GatewayDep
 ) -> SessionsEnded:
+    """Set a new password; the caller's session goes on, all others of the user end."""
     user = await _proven_user(gateway, request, caller, body.current_password, "current_password")
     check_new_password("new_password", body.new_password, user.email, user.full_name)
     password_hash = await gateway.passwords.hash(body.new_password)
@@ -199,6 +219,7 @@ async def change_password(
 
 @router.post("/forgot-password", status_code=202, dependencies=_anybody, summary="Ask for a link to a new password")
 async def forgot_password(body: PasswordForgotten, request: Request, gateway: GatewayDep) -> Notice:
+    """Send a link for a new password, by mail where mail is set up, else to the log; the answer is always the same."""
     # Done beside the request: its answer takes as long for unknown addresses.
     gateway.spawn(_send_reset(gateway, request, body.email))
     return Notice(message="If the address belongs to an account, a link is on its way.")
@@ -218,6 +239,7 @@ async def _send_reset(gateway: Gateway, request: Request, email: str) -> None:
 
 @router.post("/reset-password", dependencies=_anybody, summary="Set a new password with a link; all sessions end")
 async def reset_password(body: PasswordReset, request: Request, gateway: GatewayDep) -> Notice:
+    """Set a new password with the token of a link, which is good for one use; all sessions of the user end."""
     token_hash = gateway.opaque_tokens.hash(body.token, "reset")
     async with gateway.transaction() as connection:
         user_id = await users.take_reset(connection, token_hash)
@@ -237,6 +259,7 @@ async def reset_password(body: PasswordReset, request: Request, gateway: Gateway
 
 @router.get("/me", dependencies=_account, summary="The own account")
 async def me(caller: UserCaller, gateway: GatewayDep) -> MeAnswer:
+    """Return the user, the workspace of the access token, and what the user may do there."""
     user_id, workspace_id = uuid.UUID(caller.subject_id), uuid.UUID(caller.workspace_id)
     async with gateway.pool.acquire() as connection:
         user = await users.find(connection, user_id)
@@ -246,8 +269,9 @@ async def me(caller: UserCaller, gateway: GatewayDep) -> MeAnswer:
     return _me_answer(caller, user, workspace)
 
 
-@router.put("/me", dependencies=_account, summary="Change name or mail address")
+@router.put("/me", dependencies=_account, responses=problems(409), summary="Change name or mail address")
 async def update_me(body: ProfileChange, request: Request, caller: UserCaller, gateway: GatewayDep) -> MeAnswer:
+    """Change the name, or with the password the mail address; other fields stay."""
     user_id, workspace_id = uuid.UUID(caller.subject_id), uuid.UUID(caller.workspace_id)
     async with gateway.pool.acquire() as connection:
         user = await users.find(connection, user_id)

@@ -1,18 +1,26 @@
 """Members of the workspace and invitations to it."""
 
 import uuid
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from gateway.app.dependencies import Caller, Gateway, GatewayDep, limited_by_address, parse_id
 from gateway.app.models.auth import TokenAnswer
-from gateway.app.models.workspaces import Acceptance, InvitationRequest, InvitationView, MemberView, RoleChange
+from gateway.app.models.workspaces import (
+    Acceptance,
+    InvitationRequest,
+    InvitationView,
+    MemberRemoved,
+    MemberView,
+    RoleChange,
+    RoleChanged,
+)
 from gateway.app.queries import api_keys, audit, team, users, workspaces
 from gateway.app.queries.audit import AuditEvent
 from gateway.app.queries.team import Invitation
 from gateway.app.queries.users import User
-from gateway.app.routes.auth import ERRORS
 from gateway.app.routes.issuing import check_credentials, check_new_password, open_session
 from gateway.app.team_rules import change_problem, rank, scopes_within
 from shared.auth.context import AuthContext
@@ -29,12 +37,15 @@ from shared.errors import (
 )
 from shared.http.envelope import success
 from shared.http.guard import GuardedRoute, authenticate, public, require
-from shared.http.schema import Enveloped, EnvelopedPage
+from shared.http.schema import Enveloped, EnvelopedPage, problems
 
-router = APIRouter(prefix="/api/v1/team", tags=["team"], route_class=GuardedRoute, responses=ERRORS)
+router = APIRouter(
+    prefix="/api/v1/team", tags=["team"], route_class=GuardedRoute, responses=problems(400, 401, 403, 422, 429, 503)
+)
 
 _admin = [Depends(require(Permission.ADMIN))]
 _LONGEST_LIST = 10_000
+MemberId = Annotated[str, Path(description="Id of the user", examples=["0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81"])]
 
 
 @router.get(
@@ -44,6 +55,7 @@ _LONGEST_LIST = 10_000
     summary="Members of the workspace",
 )
 async def list_members(request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+    """Return everybody who belongs to the workspace, with role and last log-in."""
     found = await team.list_members(gateway.pool, uuid.UUID(caller.workspace_id))
     data = [MemberView.of(member).model_dump() for member in found]
     return success(request, data, pagination={"cursor": None, "has_more": False, "limit": _LONGEST_LIST})
@@ -54,9 +66,11 @@ async def list_members(request: Request, caller: Caller, gateway: GatewayDep) ->
     status_code=201,
     dependencies=_admin,
     response_model=Enveloped[InvitationView],
+    responses=problems(404, 409),
     summary="Invite by a link, shown this once",
 )
 async def invite_member(body: InvitationRequest, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+    """Return a link for one person that is good for a week, and mail it where mail is set up."""
     if rank(_role_of(caller)) < rank(body.role):
         raise ForbiddenError("Nobody invites to a role above their own.")
     workspace_id, token = uuid.UUID(caller.workspace_id), gateway.opaque_tokens.make()
@@ -93,9 +107,15 @@ async def invite_member(body: InvitationRequest, request: Request, caller: Calle
     "/accept",
     dependencies=[Depends(public()), limited_by_address],
     response_model=Enveloped[TokenAnswer],
+    responses=problems(404, 409),
     summary="Join a workspace by invitation, as a new user or an existing one",
+    openapi_extra={"security": [{}, {"bearer": []}]},
 )
 async def accept_invitation(body: Acceptance, request: Request, gateway: GatewayDep) -> Response:
+    """Return the tokens of a session in the workspace.
+
+    A new user gives name and password; an existing one sends the own access token or gives the password.
+    """
     token_hash = gateway.opaque_tokens.hash(body.token, "invitation")
     device = gateway.device_hash(request)
     async with gateway.pool.acquire() as connection:
@@ -137,12 +157,14 @@ async def accept_invitation(body: Acceptance, request: Request, gateway: Gateway
 @router.put(
     "/members/{member_id}/role",
     dependencies=_admin,
-    response_model=Enveloped[dict[str, object]],
+    response_model=Enveloped[RoleChanged],
+    responses=problems(404, 409),
     summary="Give a member another role",
 )
 async def change_role(
-    member_id: str, body: RoleChange, request: Request, caller: Caller, gateway: GatewayDep
+    member_id: MemberId, body: RoleChange, request: Request, caller: Caller, gateway: GatewayDep
 ) -> Response:
+    """Give a member another role, none above the caller's own; API keys that go beyond it are revoked."""
     workspace_id, user_id = uuid.UUID(caller.workspace_id), parse_id(member_id)
     async with gateway.transaction() as connection:
         current = await _changeable_role(connection, workspace_id, user_id, caller, body.role)
@@ -158,10 +180,12 @@ async def change_role(
 @router.delete(
     "/members/{member_id}",
     dependencies=_admin,
-    response_model=Enveloped[dict[str, object]],
+    response_model=Enveloped[MemberRemoved],
+    responses=problems(404, 409),
     summary="Take a member out of the workspace; their API keys end with it",
 )
-async def remove_member(member_id: str, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+async def remove_member(member_id: MemberId, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+    """Take a member out of the workspace; the last owner stays."""
     workspace_id, user_id = uuid.UUID(caller.workspace_id), parse_id(member_id)
     async with gateway.transaction() as connection:
         current = await _changeable_role(connection, workspace_id, user_id, caller, None)

@@ -7,18 +7,19 @@ from starlette.responses import Response
 
 from gateway.app.dependencies import Caller, GatewayDep, UserCaller
 from gateway.app.models.auth import WorkspaceView
-from gateway.app.models.workspaces import WorkspaceRequest, WorkspaceUpdate
+from gateway.app.models.workspaces import WorkspaceDeleted, WorkspaceRequest, WorkspaceUpdate
 from gateway.app.queries import audit, workspaces
 from gateway.app.queries.audit import AuditEvent
 from gateway.app.queries.workspaces import WorkspaceChange
-from gateway.app.routes.auth import ERRORS
 from shared.auth.permissions import Permission
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.http.envelope import success
 from shared.http.guard import GuardedRoute, require
-from shared.http.schema import Enveloped, EnvelopedPage
+from shared.http.schema import Enveloped, EnvelopedPage, problems
 
-router = APIRouter(prefix="/api/v1", tags=["workspaces"], route_class=GuardedRoute, responses=ERRORS)
+router = APIRouter(
+    prefix="/api/v1", tags=["workspaces"], route_class=GuardedRoute, responses=problems(400, 401, 403, 422, 429, 503)
+)
 
 _LONGEST_LIST = 1_000
 
@@ -30,6 +31,7 @@ _LONGEST_LIST = 1_000
     summary="The caller's workspaces",
 )
 async def list_workspaces(request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
+    """Return the workspaces that the user belongs to, with the role in each."""
     found = await workspaces.list_of_user(gateway.pool, uuid.UUID(caller.subject_id))
     data = [WorkspaceView.of(workspace).model_dump() for workspace in found]
     return success(request, data, pagination={"cursor": None, "has_more": False, "limit": _LONGEST_LIST})
@@ -40,11 +42,13 @@ async def list_workspaces(request: Request, caller: UserCaller, gateway: Gateway
     status_code=201,
     dependencies=[Depends(require(Permission.ACCOUNT))],
     response_model=Enveloped[WorkspaceView],
+    responses=problems(409),
     summary="Create a workspace, owned by the caller",
 )
 async def create_workspace(
     body: WorkspaceRequest, request: Request, caller: UserCaller, gateway: GatewayDep
 ) -> Response:
+    """Return a new workspace that belongs to the caller; the slug is made from the name unless given."""
     if gateway.settings.registration == "closed" and not caller.platform_admin:
         raise ForbiddenError("New workspaces are made by the platform administrator.", code="registration_closed")
     async with gateway.transaction() as connection:
@@ -68,9 +72,11 @@ async def create_workspace(
     "/workspace",
     dependencies=[Depends(require(Permission.WORKSPACE_READ))],
     response_model=Enveloped[WorkspaceView],
+    responses=problems(404),
     summary="The credential's workspace",
 )
 async def read_workspace(request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+    """Return the workspace that the credential belongs to; `role` is null for an API key."""
     async with gateway.pool.acquire() as connection:
         workspace = await workspaces.find(connection, uuid.UUID(caller.workspace_id), _user_id(caller.user_id))
     if workspace is None:
@@ -82,9 +88,11 @@ async def read_workspace(request: Request, caller: Caller, gateway: GatewayDep) 
     "/workspace",
     dependencies=[Depends(require(Permission.ADMIN))],
     response_model=Enveloped[WorkspaceView],
+    responses=problems(404, 409),
     summary="Change name, slug, description, time zone or retention",
 )
 async def update_workspace(body: WorkspaceUpdate, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
+    """Change what is given. Retention counts for what is stored and what arrives."""
     workspace_id = uuid.UUID(caller.workspace_id)
     values = body.model_dump(exclude_none=True)
     async with gateway.transaction() as connection:
@@ -103,10 +111,12 @@ async def update_workspace(body: WorkspaceUpdate, request: Request, caller: Call
 @router.delete(
     "/workspace",
     dependencies=[Depends(require(Permission.WORKSPACE_DELETE))],
-    response_model=Enveloped[dict[str, str]],
+    response_model=Enveloped[WorkspaceDeleted],
+    responses=problems(404),
     summary="Delete the workspace; every access to it ends at once",
 )
 async def delete_workspace(request: Request, caller: UserCaller, gateway: GatewayDep) -> Response:
+    """Delete the workspace with its keys and memberships; the caller must own it."""
     workspace_id = uuid.UUID(caller.workspace_id)
     async with gateway.transaction() as connection:
         if not await workspaces.delete(connection, workspace_id):
