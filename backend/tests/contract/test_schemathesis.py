@@ -1,0 +1,98 @@
+"""Requests made from the document, valid and not, get answers that the document declares."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi import checks
+
+from contract.document import resolve
+from shared.testing.contract import check_answer, published_document
+from tests.contract.conftest import Populated
+
+EXAMPLES = 12
+CHECKS = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+# These end what the caller needs to go on: the session, the password, the workspace.
+ENDING = frozenset(
+    {"logout", "switch", "change_password", "update_me", "delete_workspace", "update_workspace", "refresh"}
+)
+SCHEMA = schemathesis.openapi.from_dict(published_document())
+OPERATIONS = {result.ok().label: result.ok() for result in SCHEMA.get_all_operations()}
+READS = [
+    path
+    for path, item in published_document()["paths"].items()
+    if "get" in item and path not in ("/metrics", "/health", "/ready")
+]
+
+
+@schemathesis.serializer("application/x-protobuf")
+def _protobuf(context: schemathesis.SerializationContext, value: Any) -> Any:
+    return value.encode() if isinstance(value, str) else bytes(value) if isinstance(value, bytes) else b"\x00"
+
+
+@pytest.mark.xdist_group("contract")
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_no_request_gets_an_answer_that_is_not_declared(label: str, populated: Populated) -> None:
+    operation = OPERATIONS[label]
+    name = operation.definition.raw["operationId"]
+    strategies = [operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)]
+    if operation.body or operation.query or operation.path_parameters:
+        strategies.append(operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
+    credentials = [{}, populated.owner, populated.key]
+
+    @given(case=st.one_of(strategies), credential=st.sampled_from([1, 1, 1, 2, 0]), known=st.booleans())
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def ask(case: schemathesis.Case, credential: int, known: bool) -> None:
+        headers = credentials[credential]
+        if name in ENDING and headers:
+            headers = populated.stranger()
+        if known and case.method == "GET" and case.path_parameters:
+            case.path_parameters |= {key: populated.ids[key] for key in case.path_parameters if key in populated.ids}
+        case.headers = {key: value for key, value in (case.headers or {}).items() if key not in headers}
+        answer = case.call(base_url=populated.url, headers=headers)
+        assert answer.status_code < 500, f"{answer.request.method} {answer.request.url}: {answer.text}"
+        case.validate_response(answer, checks=CHECKS)
+
+    ask()
+
+
+@pytest.mark.xdist_group("contract")
+@pytest.mark.parametrize("path", READS)
+def test_what_is_stored_reads_as_declared(path: str, populated: Populated) -> None:
+    operation = published_document()["paths"][path]["get"]
+    filled = path
+    for parameter in (resolve(published_document(), item) for item in operation.get("parameters", ())):
+        if parameter["in"] == "path":
+            if parameter["name"] not in populated.ids:
+                pytest.skip(f"nothing is stored that has a {parameter['name']}")
+            filled = filled.replace(f"{{{parameter['name']}}}", quote(populated.ids[parameter["name"]], safe=""))
+    with httpx.Client(base_url=populated.url, timeout=30) as client:
+        answer = client.get(filled, headers=populated.owner)
+    assert answer.status_code == 200, answer.text
+    check_answer("GET", filled, answer)
+
+
+@pytest.mark.xdist_group("contract")
+def test_no_service_met_a_defect(populated: Populated) -> None:
+    for name in populated.platform.ports:
+        for line in populated.platform.log(name).splitlines():
+            assert "Traceback" not in line, f"{name}: {line[:2000]}"
+            if line.startswith("{"):
+                assert json.loads(line).get("status") != 500, f"{name}: {line[:2000]}"
