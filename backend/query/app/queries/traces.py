@@ -17,7 +17,7 @@ from shared.ids import trace_key
 _SLACK = timedelta(days=1)
 _PAYLOAD_PREFETCH = 4
 
-_TRACE_COLUMNS = """
+TRACE_COLUMNS = """
 t.trace_id, t.external_id, t.name, t.agent_id, t.session_id, t.user_id, t.status, t.start_time, t.duration_us,
 t.span_count, t.llm_call_count, t.tool_call_count, t.error_count, t.tokens_input, t.tokens_output, t.tokens_total,
 t.tokens_cached, t.tokens_reasoning, t.cost_nano, t.cost_source, t.models, t.providers, t.environment, t.release,
@@ -104,7 +104,7 @@ async def list_traces(workspace: int, connection: Connection, query: TraceQuery)
             where.append(_SPAN_EXISTS.format(since=since, condition=of_span))
     order = _NEWEST_FIRST if query.newest_first else _OLDEST_FIRST
     (limit,) = bind(query.limit + 1)
-    sql = f"select {_TRACE_COLUMNS} from traces t where {' and '.join(where)} order by {order} limit {limit}"  # noqa: S608
+    sql = f"select {TRACE_COLUMNS} from traces t where {' and '.join(where)} order by {order} limit {limit}"  # noqa: S608
     rows: list[Row] = await connection.fetch(sql, *arguments)
     return rows
 
@@ -146,7 +146,7 @@ async def find_head(workspace: int, connection: Connection, trace_id: str) -> Tr
 
 
 _SELECT_TRACE = f"""
-select {_TRACE_COLUMNS} from traces t
+select {TRACE_COLUMNS} from traces t
 where t.workspace_id = $1 and t.trace_id = $2 and t.start_time between $3 and $4
 """  # noqa: S608
 
