@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from query.app.routes import graph, traces
+from query.app.routes import agents, dashboard, graph, sessions, traces, users
 
-ROUTERS: tuple[APIRouter, ...] = (traces.router, graph.router)
+ROUTERS: tuple[APIRouter, ...] = (traces.router, dashboard.router, graph.router, sessions.router, users.router, agents.router)
