@@ -9,6 +9,7 @@ from contract import common, texts
 from contract.components import Components, markdown, tidy
 from contract.examples import NAMES, ExampleBuilder
 from contract.sources import Operation, Source, read_sources
+from shared.http.schema import PROBLEMS
 
 JSON = "application/json"
 # Comes between the name of a handler and the address, where it answers at several.
@@ -182,8 +183,8 @@ def _responses(operation: Operation, described: dict[str, Any], builder: Example
                 "headers": {**common.error_headers(int(status)), **response.get("headers", {})},
             }
             _add_examples(found[status].get("content", {}), builder, f"{place} {status}")
-    for status in common.expected_errors(operation):
-        found.setdefault(str(status), common.error_reference(status, otlp=operation.otlp))
+    for expected in common.expected_errors(operation):
+        found.setdefault(str(expected), common.error_reference(expected, otlp=operation.otlp))
     return dict(sorted(found.items()))
 
 
@@ -195,5 +196,5 @@ def _is_common(status: int, response: dict[str, Any]) -> bool:
     name = str(media.get("schema", {}).get("$ref", "")).rpartition("/")[2]
     own_example = media.get("example")
     return name == "HTTPValidationError" or (
-        name == "EnvelopedError" and (own_example is None or own_example == common.PROBLEMS[status].example())
+        name == "EnvelopedError" and (own_example is None or own_example == PROBLEMS[status].example())
     )
