@@ -17,14 +17,13 @@ from processing.app.queries.outbox import Outbox
 from shared.changes import note_changes
 from shared.database import is_dependency_error
 from shared.logging import get_logger
-from shared.streams.contracts import TRACES_STORED, PendingRequest, TracesStored, encode_event, workspace_channel
+from shared.streams.contracts import TRACES_STORED, PendingRequest, TracesStored
+from shared.streams.events import TRACES_STORED_EVENT, add_event, traces_stored
 from shared.streams.queue import PendingQueue
 from shared.telemetry import FAILURES
 
 SERVICE = "processing"
-EVENT = "traces.stored"
 KEPT_WITHOUT_GROUPS = 10_000
-MAX_IDS_AN_EVENT = 100
 _COALESCE_SECONDS = 0.1
 _SWEEP_SECONDS = 2.0
 _TRIM_SECONDS = 10.0
@@ -108,8 +107,7 @@ class Relay:
                 fields: Any = message.encode()
                 pipeline.xadd(TRACES_STORED, fields)
             for workspace, traces in _by_workspace(messages).items():
-                event = encode_event(EVENT, {"trace_ids": traces[:MAX_IDS_AN_EVENT], "count": len(traces)})
-                pipeline.publish(workspace_channel(workspace), event)
+                add_event(pipeline, workspace, TRACES_STORED_EVENT, traces_stored(traces))
             await pipeline.execute()
         RELAYED.inc(sum(len(message.trace_ids) for message in messages))
 

@@ -47,8 +47,13 @@ def receipts_key(stream: str) -> str:
 
 
 def workspace_channel(workspace: str) -> str:
-    """Return the publish/subscribe channel of a workspace."""
+    """Return the publish/subscribe channel of a workspace's live events."""
     return f"ws:{workspace}"
+
+
+def events_stream(workspace: str) -> str:
+    """Return the stream that keeps a workspace's last live events."""
+    return f"events:{workspace}"
 
 
 @dataclass(slots=True)
@@ -123,8 +128,3 @@ class TracesStored:
     def decode(cls, fields: dict[bytes, bytes]) -> "TracesStored":
         """Return the message of a stream entry."""
         return cls(**orjson.loads(fields[b"m"]))
-
-
-def encode_event(event: str, data: dict[str, object]) -> bytes:
-    """Return what is published on a workspace's channel."""
-    return orjson.dumps({"event": event, "data": data})
