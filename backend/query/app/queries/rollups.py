@@ -13,7 +13,7 @@ _ORIGIN = f"'{ORIGIN.isoformat()}'::timestamptz"
 # What a trace adds to the rollups of users and sessions.
 _RAW_ACTOR = {
     "n": "1::int8",
-    "errors": "(t.status <> 0)::int8",
+    "errors": "(t.status <> 0)::int4::int8",
     "tokens_total": "coalesce(t.tokens_total, 0)",
     "cost_nano": "coalesce(t.cost_nano, 0)",
 }
@@ -70,10 +70,33 @@ select {columns}count(*) as found from present{by} /* workspace_id = $1 */
     return found
 
 
-async def read_top(workspace: int, connection: Connection, ask: Ask, *, order: str, limit: int) -> list[Row]:
-    """Return the groups of ``ask`` with the highest sum of a measure, ties by their names."""
+async def read_top(
+    workspace: int,
+    connection: Connection,
+    ask: Ask,
+    *,
+    order: str,
+    limit: int,
+    after: tuple[int, object] | None = None,
+) -> list[Row]:
+    """Return the groups of ``ask`` with the highest sum of a measure, ties by their names.
+
+    Args:
+        workspace: Number of the workspace.
+        connection: Connection to the traces database.
+        ask: What to read.
+        order: The measure.
+        limit: Most groups.
+        after: Sum and name of the last group of the page before, for groups of one dimension.
+    """
     sql, arguments = _statement(workspace, ask)
     names = ", ".join([f"{order} desc", *ask.by])
+    if after is not None:
+        (name,) = ask.by
+        value, last = (f"${len(arguments) + 1 + index}" for index in range(2))
+        arguments.extend(after)
+        where = f"{order} < {value}::int8 or {order} = {value}::int8 and {name} > {last}"
+        sql = f"select * from ({sql}) ranked where {where}"  # noqa: S608
     rows: list[Row] = await connection.fetch(f"{sql} order by {names} limit {int(limit)}", *arguments)
     return rows
 
