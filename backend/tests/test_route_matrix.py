@@ -39,7 +39,7 @@ class Entry:
 
     permission: str | None
     body: Any = None
-    shows: Literal["trace", "span", "receipt", "key", "member", "letter", "list"] | None = None
+    shows: Literal["trace", "span", "receipt", "key", "member", "letter", "list", "session", "user"] | None = None
 
 
 FLAT: dict[str, Any] = {
@@ -51,6 +51,8 @@ FLAT: dict[str, Any] = {
     "status": "success",
     "model": "gpt-4o",
     "model_provider": "openai",
+    "session_id": "session of A",
+    "user_id": "user of A",
 }
 NATIVE = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331", "name": "n"}
 OTLP_BODY: dict[str, Any] = {"resourceSpans": []}
@@ -128,9 +130,9 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("query", "GET", "/api/v1/traces/{trace_id}/spans"): Entry("read", shows="trace"),
     ("query", "GET", "/api/v1/traces/{trace_id}/spans/{span_id}"): Entry("read", shows="span"),
     ("query", "GET", "/api/v1/sessions"): Entry("read", shows="list"),
-    ("query", "GET", "/api/v1/sessions/{session_id}"): Entry("read"),
+    ("query", "GET", "/api/v1/sessions/{session_id}"): Entry("read", shows="session"),
     ("query", "GET", "/api/v1/users"): Entry("read", shows="list"),
-    ("query", "GET", "/api/v1/users/{user_id}"): Entry("read"),
+    ("query", "GET", "/api/v1/users/{user_id}"): Entry("read", shows="user"),
     ("query", "GET", "/api/v1/agents"): Entry("read", shows="list"),
 }
 
@@ -209,6 +211,8 @@ class World:
         names = {
             "trace_id": ("trace%20of%20A", "trace%20of%20none"),
             "span_id": (self.objects["span"], "00f067aa0ba902b7"),
+            "session_id": ("session%20of%20A", "session%20of%20none"),
+            "user_id": ("user%20of%20A", "user%20of%20none"),
             "receipt_id": (self.objects["receipt"], "0193fb5e-0000-7000-8000-000000000000"),
             "key_id": (self.objects["key"], str(uuid.uuid4())),
             "member_id": (self.objects["member"], str(uuid.uuid4())),
@@ -277,7 +281,11 @@ async def test_S01_objects_of_another_workspace_look_like_none(world: World) -> 
         options = {"json": body} if body is not None else {}
         return await world.client.request(method, path, headers=headers, **options)
 
-    for path in (world.path("/api/v1/traces/{trace_id}", of_a=True), f"/api/v1/receipts/{world.objects['receipt']}"):
+    shown = ("traces/{trace_id}", "traces/{trace_id}/graph", "sessions/{session_id}", "users/{user_id}")
+    for path in (
+        *(world.path(f"/api/v1/{path}", of_a=True) for path in shown),
+        f"/api/v1/receipts/{world.objects['receipt']}",
+    ):
         assert (await world.client.get(path, headers=world.owner.headers)).status_code == 200, "A's own does exist"
     problems = []
     for (service, method, path), entry in ENTRIES.items():

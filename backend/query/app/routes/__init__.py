@@ -4,4 +4,11 @@ from fastapi import APIRouter
 
 from query.app.routes import agents, dashboard, graph, sessions, traces, users
 
-ROUTERS: tuple[APIRouter, ...] = (traces.router, dashboard.router, graph.router, sessions.router, users.router, agents.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    traces.router,
+    dashboard.router,
+    graph.router,
+    sessions.router,
+    users.router,
+    agents.router,
+)
