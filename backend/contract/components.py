@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 PREFIX = "#/components/schemas/"
+_LIST = re.compile(r"list_(\w+)_\Z")
 _GENERIC = re.compile(r"Enveloped(Page)?_(.+)_")
 _ENVELOPE, _PAGE = "An answer with one object.", "An answer with a page of a list."
 
@@ -110,6 +111,7 @@ def _reachable(name: str, schemas: Mapping[str, Any]) -> set[str]:
 
 def _public_name(name: str) -> str:
     generic = _GENERIC.fullmatch(name)
-    if generic is not None and re.fullmatch(r"\w+", generic[2]) and not generic[2].startswith(("dict_", "list_")):
-        return generic[2] + ("Page" if generic[1] else "Envelope")
-    return name
+    if generic is None:
+        return name
+    held = _LIST.sub(r"\1List", generic[2])
+    return held + ("Page" if generic[1] else "Envelope")
