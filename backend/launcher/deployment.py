@@ -147,7 +147,8 @@ class Deployment:
             values["REDIS_URL"] = self.valkey.url()
         for service in SERVICES:
             port = self.ports[next(iter(service.ports))]
-            values.setdefault(f"{service.name.upper()}_URL", self.url(port))
+            if not service.part_of:
+                values.setdefault(f"{service.name.upper()}_URL", self.url(port))
             if service.public_url:
                 values.setdefault(service.public_url, self.url(port).replace("127.0.0.1", "localhost"))
         # Known from the first start on, lest the demo's registration pass for that of an administrator.
@@ -184,7 +185,7 @@ class Deployment:
             taken.add(port)
         niceness = [shutil.which("nice") or "nice", "-n", str(service.niceness)] if service.niceness else []
         command = wrapper.command_line(
-            [*niceness, sys.executable, "-m", "shared.serve", service.name],
+            [*niceness, sys.executable, "-m", service.module, service.package],
             # A service whose supervisor was killed is killed as well: nothing would be left to end one that hangs.
             death_signal="KILL",
             lock=self.run_dir / f"{name}.lock",

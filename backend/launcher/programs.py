@@ -11,6 +11,10 @@ REDIS_PORT = ("REDIS_PORT", 6379)
 SERVICE_STOP_SECONDS = 30
 STORE_STOP_SECONDS = 120
 
+# Jobs can wait for everything else.
+_WORKER_NICENESS = 15
+_WORKER_MODULE = "shared.jobs.worker"
+
 
 @dataclass(frozen=True)
 class Service:
@@ -25,11 +29,30 @@ class Service:
     niceness: int = 0
     # Setting that holds its address as clients see it; the local one unless set.
     public_url: str | None = None
+    # What runs it, as a module.
+    module: str = "shared.serve"
+    # The service whose code it runs, where that is not its own name.
+    part_of: str | None = None
+
+    @property
+    def package(self) -> str:
+        """Name of the service whose code and settings it uses."""
+        return self.part_of or self.name
 
 
 # In the order of starting: what others send to comes first. Stopping goes the other way, so that nothing is accepted
 # any more while the rest drains.
 SERVICES = (
+    Service(
+        "query-worker", {"QUERY_WORKER_PORT": 8013}, niceness=_WORKER_NICENESS, module=_WORKER_MODULE, part_of="query"
+    ),
+    Service(
+        "processing-worker",
+        {"PROCESSING_WORKER_PORT": 8012},
+        niceness=_WORKER_NICENESS,
+        module=_WORKER_MODULE,
+        part_of="processing",
+    ),
     Service("query", {"QUERY_PORT": 8003}),
     Service("processing", {"PROCESSING_PORT": 8002}, workers="PROCESSING_WORKERS", niceness=10),
     Service("ingestion", {"INGESTION_PORT": 8001, "OTLP_HTTP_PORT": 4318, "OTLP_GRPC_PORT": 4317}),

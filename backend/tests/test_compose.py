@@ -59,10 +59,14 @@ def test_the_file_follows_the_compose_specification() -> None:
 
 
 def test_every_service_that_exists_runs_under_its_own_image() -> None:
-    assert set(SERVICES) == set(OWN) - ONE_SHOT
-    for name in SERVICES:
-        assert OWN[name]["build"]["args"]["SERVICE"] == name
-        assert OWN[name]["image"] == f"agentobs/{name}:local"
+    assert {program.name for program in PROGRAMS} == set(OWN) - ONE_SHOT
+    assert {program.package for program in PROGRAMS} == set(SERVICES)
+    for program in PROGRAMS:
+        container = OWN[program.name]
+        assert container["build"]["args"]["SERVICE"] == program.package
+        assert container["image"] == f"agentobs/{program.package}:local"
+        if program.part_of:
+            assert container["command"][-2:] == [program.module, program.package]
     for name in set(OWN) & ONE_SHOT:
         assert OWN[name]["image"] == f"agentobs/{OWN[name]['build']['args']['SERVICE']}:local"
 
@@ -82,8 +86,10 @@ def test_what_stays_up_says_whether_it_is_well(name: str) -> None:
     container = CONTAINERS[name]
     assert container["healthcheck"]["test"]
     assert container["restart"] == "unless-stopped"
-    if name in SERVICES:
-        port = next(iter(next(program for program in PROGRAMS if program.name == name).ports.values()))
+    for program in PROGRAMS:
+        if program.name != name:
+            continue
+        port = next(iter(program.ports.values()))
         assert f"127.0.0.1:{port}/ready" in container["healthcheck"]["test"][-1]
 
 
@@ -146,7 +152,7 @@ def test_secrets_are_where_their_readers_look() -> None:
         assert _mounts(CONTAINERS[name])["database-secret"] == writer["database-secret"]
     assert f"{DEFAULT_FOLDER}/{REDIS_CONFIG_FILE}" in CONTAINERS["redis"]["command"]
     assert _mounts(CONTAINERS["redis"])["redis-secret"] == writer["redis-secret"]
-    for name in (*SERVICES, "migrate"):
+    for name in (*(program.name for program in PROGRAMS), "migrate"):
         assert _mounts(CONTAINERS[name]) == {"service-secrets": writer["service-secrets"]}
 
 

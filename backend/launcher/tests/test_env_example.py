@@ -20,7 +20,7 @@ def settings_classes() -> Iterator[type[BaseSettings]]:
     yield LauncherSettings
     yield ServiceSettings
     for service in SERVICES:
-        module = importlib.import_module(f"{service.name}.app.config")
+        module = importlib.import_module(f"{service.package}.app.config")
         yield from (
             value
             for _, value in inspect.getmembers(module, inspect.isclass)

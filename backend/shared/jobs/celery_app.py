@@ -79,6 +79,10 @@ def create_celery(
             return
         run(workspace_id, job_id)
 
+    def look_after_jobs() -> None:
+        tick()
+
     app.task(run_job, name=RUN_TASK)
-    app.task(tick, name=TICK_TASK)
+    # Celery would take the object of a bound method for the task.
+    app.task(look_after_jobs, name=TICK_TASK)
     return app

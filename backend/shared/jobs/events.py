@@ -7,9 +7,7 @@ from redis.exceptions import RedisError
 
 from shared.jobs.types import JobStatus
 from shared.logging import get_logger
-from shared.streams.events import publish_event
-
-EVENT = "job.updated"
+from shared.streams.events import JOB_UPDATED, publish_event
 
 logger = get_logger(__name__)
 
@@ -20,6 +18,6 @@ async def announce(
     """Publish the state of a job; watchers that miss it read it anew, so that a failure changes nothing."""
     data = {"job_id": str(job_id), "type": kind, "status": status, "progress": round(progress, 4)}
     try:
-        await publish_event(redis, str(workspace_id), EVENT, data)
+        await publish_event(redis, str(workspace_id), JOB_UPDATED, data)
     except (RedisError, OSError, TimeoutError) as error:
         logger.debug("job_not_announced", job_id=str(job_id), error=type(error).__name__)

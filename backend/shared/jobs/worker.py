@@ -2,15 +2,17 @@
 
 import asyncio
 import gc
-import os
+import logging
 import secrets
 import signal
 import sys
 import threading
+import warnings
 from typing import get_args
 from uuid import UUID
 
 from celery.beat import EmbeddedService, Scheduler
+from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 
 from shared.jobs.background import BackgroundThread
@@ -71,6 +73,10 @@ class JobWorker:
 
     def work(self) -> int:
         """Work until a signal ends the process, and return its exit code."""
+        # It warns about root for the sake of pickle, which is not accepted here.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
+        for noisy in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
         # Bound to this method, since Celery keeps weak references only.
         shutting_down = self._on_shutdown
         worker_shutting_down.connect(shutting_down)
@@ -154,8 +160,6 @@ def main() -> None:
         raise SystemExit(f"usage: python -m shared.jobs.worker {{{','.join(services)}}}")
     service: JobService = sys.argv[1]  # type: ignore[assignment]
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    # Celery warns about root for the sake of pickle, which is not accepted here.
-    os.environ.setdefault("C_FORCE_ROOT", "1")
     settings = load_settings(service)
     configure_logging(settings, f"{service}-worker")
     worker = JobWorker(
