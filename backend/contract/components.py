@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from inspect import cleandoc
 from typing import Any
 
 PREFIX = "#/components/schemas/"
@@ -80,7 +81,7 @@ def tidy(schema: Any) -> Any:
 
 def markdown(text: str) -> str:
     """Return the text of a docstring as Markdown, without its sections for developers."""
-    text = re.split(r"\n\s*(?:Args|Raises|Returns|Yields):\n", text)[0]
+    text = re.split(r"\n\s*(?:Args|Raises|Returns|Yields):\n", cleandoc(text))[0]
     paragraphs = re.split(r"\n\s*\n", text.strip().replace("``", "`"))
     return "\n\n".join(re.sub(r"\n(?!\s*[-*|])\s*", " ", paragraph) for paragraph in paragraphs)
 
