@@ -6,6 +6,7 @@ from typing import Any
 
 from query.app.histogram import percentiles
 from query.app.presentation import Row, dollars
+from query.app.windows import Granularity, Window, points_of
 from shared.normalisation.jsonready import json_ready
 
 TOKEN_MEASURES = ("tokens_input", "tokens_output", "tokens_total", "tokens_cached", "tokens_reasoning")
@@ -72,10 +73,10 @@ def named(value: str) -> str | None:
     return value or None
 
 
-def aligned(points: Sequence[datetime], rows: Iterable[Row]) -> list[Row | None]:
-    """Return the row of each point in time, None where there is none."""
+def aligned(window: Window, granularity: Granularity, rows: Sequence[Row]) -> list[tuple[datetime, Row | None]]:
+    """Return each point of a chart with its row, None where there is none."""
     by_time = {row["time"]: row for row in rows}
-    return [by_time.get(point) for point in points]
+    return [(point, by_time.get(point)) for point in points_of(window, granularity, by_time)]
 
 
 def stacked(
@@ -100,8 +101,6 @@ def stacked(
         series[None] = [0] * len(points)
     place = {point: index for index, point in enumerate(points)}
     for row in rows:
-        index = place.get(row["time"])
-        if index is not None:
-            key = tuple(row[name] for name in names)
-            series[key if key in series else None][index] += row[measure]
+        key = tuple(row[name] for name in names)
+        series[key if key in series else None][place[row["time"]]] += row[measure]
     return list(series.items())

@@ -1,6 +1,6 @@
 """From the range of a request to the buckets that answer it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -124,10 +124,17 @@ def _fitting(window: Window, shortest: timedelta) -> Granularity:
     return Granularity(*allowed[-1])
 
 
-def points_of(window: Window, granularity: Granularity) -> list[datetime]:
-    """Return the starts of all buckets of a chart, those without data too."""
+def points_of(window: Window, granularity: Granularity, times: Iterable[datetime] = ()) -> list[datetime]:
+    """Return the starts of all buckets of a chart, those without data too.
+
+    Args:
+        window: The window of the chart.
+        granularity: The length of its buckets.
+        times: Starts of the buckets with data; those of senders whose clocks are ahead lie behind the present.
+    """
     start = _floor(window.start, granularity.length)
-    count = -((start - window.until) // granularity.length)
+    end = max([window.until, *(time + granularity.length for time in times)])
+    count = -((start - end) // granularity.length)
     return [start + index * granularity.length for index in range(count)]
 
 

@@ -76,10 +76,10 @@ def _spend(row: Mapping[str, Any] | None) -> dict[str, float | None]:
 async def trend(workspace: int, connection: Connection, asked: Asked) -> dict[str, object]:
     """Return the cost over time, in all, added up, and by model."""
     granularity = asked.granularity()
-    points = points_of(asked.window, granularity)
     rows = await read_totals(
         workspace, connection, _models_ask(asked, ("cost_nano", "counted"), ("model", "provider"), granularity)
     )
+    points = points_of(asked.window, granularity, {row["time"] for row in rows})
     series = stacked(points, rows, ("model", "provider"), "cost_nano", asked.parameters["limit"])
     totals = [sum(values) for values in zip(*(values for _, values in series), strict=True)] or [0] * len(points)
     running = 0

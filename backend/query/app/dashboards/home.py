@@ -23,7 +23,7 @@ from query.app.figures import (
 from query.app.presentation import Row, dollars, milliseconds
 from query.app.queries import activity
 from query.app.queries.rollups import Ask, read_totals
-from query.app.windows import Granularity, Window, points_of
+from query.app.windows import Granularity, Window
 from shared.database import Connection
 from shared.domain import Status
 from shared.ids import trace_hex
@@ -48,9 +48,8 @@ async def home_kpis(workspace: int, connection: Connection, asked: Asked) -> dic
     quality = await activity.read_quality(workspace, connection, asked.window, asked.previous)
     current["quality_score"], previous["quality_score"] = quality
     granularity = asked.granularity()
-    points = points_of(asked.window, granularity)
     rows = await read_totals(workspace, connection, traces_ask(asked, _KPIS, granularity=granularity, hist=True))
-    trend = [{"time": point, **_kpis(row)} for point, row in zip(points, aligned(points, rows), strict=True)]
+    trend = [{"time": point, **_kpis(row)} for point, row in aligned(asked.window, granularity, rows)]
     return {
         **asked.bounds,
         "granularity": granularity.name,
@@ -193,9 +192,8 @@ async def aggregations(workspace: int, connection: Connection, asked: Asked) -> 
     hourly = asked.parameters["type"] == "hourly"
     granularity = Granularity("1h", Level.HOUR.length) if hourly else Granularity("1d", Level.DAY.length)
     ask = traces_ask(asked, _AGGREGATED, granularity=granularity, hist=True)
-    points = points_of(asked.window, granularity)
-    rows = aligned(points, await read_totals(workspace, connection, ask))
-    return [_aggregation(point, row) for point, row in zip(points, rows, strict=True)]
+    rows = await read_totals(workspace, connection, ask)
+    return [_aggregation(point, row) for point, row in aligned(asked.window, granularity, rows)]
 
 
 _EMPTY = {**dict.fromkeys(("n", *_AGGREGATED), 0), "hist": None}

@@ -21,7 +21,6 @@ from query.app.figures import (
 from query.app.presentation import Row
 from query.app.queries import errors
 from query.app.queries.rollups import Ask, read_totals
-from query.app.windows import points_of
 from shared.database import Connection
 from shared.domain import SpanKind
 from shared.ids import span_hex, trace_hex
@@ -104,13 +103,12 @@ def _span_group(row: Row, kind: str, name: str) -> dict[str, Any]:
 async def latency_over_time(workspace: int, connection: Connection, asked: Asked) -> dict[str, object]:
     """Return mean and percentiles of the duration of traces, and of the time to the first token, over time."""
     granularity = asked.granularity()
-    points = points_of(asked.window, granularity)
     ask = traces_ask(asked, LATENCY, granularity=granularity, hist=True)
-    rows = aligned(points, await read_totals(workspace, connection, ask))
+    rows = await read_totals(workspace, connection, ask)
     return {
         **asked.bounds,
         "granularity": granularity.name,
-        "points": [{"time": point, **_latency_point(row)} for point, row in zip(points, rows, strict=True)],
+        "points": [{"time": point, **_latency_point(row)} for point, row in aligned(asked.window, granularity, rows)],
     }
 
 
@@ -125,9 +123,8 @@ def _latency_point(row: Row | None) -> dict[str, float | None]:
 async def throughput(workspace: int, connection: Connection, asked: Asked) -> dict[str, object]:
     """Return how many traces started over time, by how they ended."""
     granularity = asked.granularity()
-    points = points_of(asked.window, granularity)
     ask = traces_ask(asked, ("errors", "timeouts"), granularity=granularity)
-    rows = aligned(points, await read_totals(workspace, connection, ask))
+    rows = await read_totals(workspace, connection, ask)
     seconds = granularity.length.total_seconds()
     return {
         **asked.bounds,
@@ -141,7 +138,7 @@ async def throughput(workspace: int, connection: Connection, asked: Asked) -> di
                 "timeout": row["timeouts"] if row else 0,
                 "requests_per_second": rounded((row["n"] if row else 0) / seconds, 6),
             }
-            for point, row in zip(points, rows, strict=True)
+            for point, row in aligned(asked.window, granularity, rows)
         ],
     }
 

@@ -8,7 +8,6 @@ from query.app.dashboards.common import traces_ask
 from query.app.figures import aligned, by_period, compared, error_rate, named, ratio, rounded
 from query.app.queries import quality
 from query.app.queries.rollups import read_totals
-from query.app.windows import points_of
 from shared.database import Connection
 from shared.rollups.spec import Level
 
@@ -53,8 +52,7 @@ async def _scores(workspace: int, connection: Connection, asked: Asked) -> list[
 async def trend(workspace: int, connection: Connection, asked: Asked) -> dict[str, object]:
     """Return evaluations and feedback over time."""
     granularity = asked.granularity(Level.HOUR)
-    points = points_of(asked.window, granularity)
-    rows = aligned(points, await quality.read_over_time(workspace, connection, asked.window, granularity.length))
+    rows = await quality.read_over_time(workspace, connection, asked.window, granularity.length)
     return {
         **asked.bounds,
         "granularity": granularity.name,
@@ -66,7 +64,7 @@ async def trend(workspace: int, connection: Connection, asked: Asked) -> dict[st
                 "positive_feedback": row["positive"] if row else 0,
                 "negative_feedback": row["negative"] if row else 0,
             }
-            for point, row in zip(points, rows, strict=True)
+            for point, row in aligned(asked.window, granularity, rows)
         ],
     }
 

@@ -64,15 +64,14 @@ async def _distinct(
 async def calls_over_time(workspace: int, connection: Connection, asked: Asked) -> dict[str, object]:
     """Return the number of traces over time, in all and by agent."""
     granularity = asked.granularity()
-    points = points_of(asked.window, granularity)
     ask = Ask(AGENT, asked.window, ("errors",), ("agent_id",), granularity, None, asked.filters)
     rows = await read_totals(workspace, connection, ask)
+    points = points_of(asked.window, granularity, {row["time"] for row in rows})
     calls, errors = [0] * len(points), [0] * len(points)
     place = {point: index for index, point in enumerate(points)}
     for row in rows:
-        if (index := place.get(row["time"])) is not None:
-            calls[index] += row["n"]
-            errors[index] += row["errors"]
+        calls[place[row["time"]]] += row["n"]
+        errors[place[row["time"]]] += row["errors"]
     series = [
         {
             "agent_id": OTHER if key is None else named(key[0]),
