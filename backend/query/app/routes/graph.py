@@ -1,6 +1,7 @@
 """Route that reads the graph of a trace."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -89,10 +90,15 @@ async def read_graph(
     return success(request, answer)
 
 
-def _handoffs(spans: list[Row]) -> dict[int, Handoff]:
+def _handoffs(spans: Sequence[Row]) -> dict[int, Handoff]:
     found: dict[int, Handoff] = {}
+    # Thousands of spans bear a few names.
+    read: dict[tuple[int, str, str | None], Handoff | None] = {}
     for span in spans:
-        handoff = read_handoff(SpanKind(span["kind"]), span["name"], span["tool_name"])
+        said = (span["kind"], span["name"], span["tool_name"])
+        if said not in read:
+            read[said] = read_handoff(SpanKind(span["kind"]), span["name"], span["tool_name"])
+        handoff = read[said]
         if handoff is not None:
             found[span["span_id"]] = handoff
     return found
