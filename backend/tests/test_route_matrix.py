@@ -39,7 +39,9 @@ class Entry:
 
     permission: str | None
     body: Any = None
-    shows: Literal["trace", "span", "receipt", "key", "member", "letter", "list", "session", "user"] | None = None
+    shows: Literal["trace", "span", "receipt", "key", "member", "letter", "list", "session", "user", "job"] | None = (
+        None
+    )
 
 
 FLAT: dict[str, Any] = {
@@ -82,6 +84,15 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("gateway", "POST", "/api/v1/team/accept"): Entry(None),
     ("gateway", "PUT", "/api/v1/team/members/{member_id}/role"): Entry("admin", {"role": "viewer"}, "member"),
     ("gateway", "DELETE", "/api/v1/team/members/{member_id}"): Entry("admin", shows="member"),
+    ("gateway", "POST", "/api/v1/jobs"): Entry("write", {"type": "export", "params": {"format": "csv"}}),
+    ("gateway", "GET", "/api/v1/jobs"): Entry("write", shows="list"),
+    ("gateway", "GET", "/api/v1/jobs/workers"): Entry("admin", shows="list"),
+    ("gateway", "GET", "/api/v1/jobs/active"): Entry("admin", shows="list"),
+    ("gateway", "GET", "/api/v1/jobs/stats"): Entry("admin", shows="list"),
+    ("gateway", "GET", "/api/v1/jobs/{job_id}"): Entry("write", shows="job"),
+    ("gateway", "DELETE", "/api/v1/jobs/{job_id}"): Entry("write", shows="job"),
+    ("gateway", "GET", "/api/v1/jobs/{job_id}/logs"): Entry("write", shows="job"),
+    ("gateway", "POST", "/api/v1/jobs/{job_id}/retry"): Entry("write", shows="job"),
     ("ingestion", "POST", "/api/v1/traces"): Entry("ingest", FLAT),
     ("ingestion", "POST", "/api/v1/traces/batch"): Entry("ingest", {"traces": [FLAT]}),
     ("ingestion", "POST", "/api/v1/spans/batch"): Entry("ingest", {"spans": [NATIVE]}),
@@ -216,6 +227,7 @@ class World:
             "receipt_id": (self.objects["receipt"], "0193fb5e-0000-7000-8000-000000000000"),
             "key_id": (self.objects["key"], str(uuid.uuid4())),
             "member_id": (self.objects["member"], str(uuid.uuid4())),
+            "job_id": (self.objects["job"], str(uuid.uuid4())),
         }
         return path.format(**{name: values[0 if of_a else 1] for name, values in names.items()})
 
@@ -256,6 +268,8 @@ async def _populate(client: httpx.AsyncClient, ports: dict[str, httpx.AsyncClien
         callers[role] = (await join(client, other, role)).headers
     for scope in ("ingest", "read", "write", "admin"):
         callers[f"key {scope}"] = {"X-API-Key": (await create_key(client, other, scope))["key"]}
+    job = await client.post("/api/v1/jobs", headers=owner.headers, json={"type": "cleanup"})
+    assert job.status_code == 202, job.text
     soon = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
     expired = await create_key(client, other, "ingest", "read", "write", "admin", expires_at=soon)
     callers["expired key"] = {"X-API-Key": expired["key"]}
@@ -266,6 +280,7 @@ async def _populate(client: httpx.AsyncClient, ports: dict[str, httpx.AsyncClien
         "receipt": receipt,
         "key": str(key["id"]),
         "member": member.user_id,
+        "job": str(job.json()["data"]["id"]),
     }
     return World(client, ports, owner, objects, callers, other)
 
@@ -381,6 +396,7 @@ async def test_S02_services_ask_for_the_permission_of_the_table(world: World) ->
     allowed = {
         "ingest": {"owner", "admin", "member", "key ingest"},
         "read": {"owner", "admin", "member", "viewer", "key read"},
+        "write": {"owner", "admin", "member", "key write"},
         "receipts:read": {"owner", "admin", "member", "viewer", "key read", "key ingest"},
         "admin": {"owner", "admin", "key admin"},
     }

@@ -16,6 +16,7 @@ from gateway.app.mail import Mailer
 from gateway.app.middleware.authentication import GatewayAuthenticator
 from gateway.app.passwords import PasswordHasher
 from gateway.app.proxy import Proxy
+from gateway.app.publisher import JobDesk
 from gateway.app.queries.audit import Actor
 from gateway.app.tokens import AccessTokens, OpaqueTokens
 from shared.auth.context import AuthContext
@@ -50,6 +51,7 @@ class Gateway:
     proxy: Proxy
     addresses: ClientAddress
     idempotency: Idempotency
+    jobs: JobDesk
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager

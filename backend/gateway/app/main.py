@@ -20,8 +20,9 @@ from gateway.app.middleware.browsers import BrowserOrigins
 from gateway.app.middleware.door import Door
 from gateway.app.passwords import PasswordHasher
 from gateway.app.proxy import Proxy
+from gateway.app.publisher import JobDesk
 from gateway.app.queries import sessions
-from gateway.app.routes import api_keys, auth, team, workspaces
+from gateway.app.routes import api_keys, auth, jobs, team, workspaces
 from gateway.app.tokens import AccessTokens, OpaqueTokens
 from shared.auth.epoch import RevocationEpoch
 from shared.auth.internal import InternalTokenIssuer
@@ -34,8 +35,8 @@ from shared.logging import get_logger
 from shared.ratelimit import RateLimiter
 from shared.redis import RedisBatcher, connect
 
-# The largest body that ingestion reads; it is passed on as it comes, the limit after inflating is ingestion's.
-MAX_PROXIED_BYTES = 20 * 1024 * 1024
+# The door bounds every body, since OTLP wants errors in its own form.
+_NO_COMMON_BODY_LIMIT = 2**62
 # Every request asks the cache and can do without it.
 _CACHE_SECONDS = 1.0
 _KEY_USAGE_SECONDS = 60.0
@@ -64,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         start=_start,
         title="Agent Observability Platform",
-        max_body_bytes=MAX_PROXIED_BYTES,
+        max_body_bytes=_NO_COMMON_BODY_LIMIT,
         metrics_need_token=True,
         document=_DOCUMENT,
         middleware=[
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(Door, settings=settings),
         ],
     )
-    for module in (auth, api_keys, workspaces, team):
+    for module in (auth, api_keys, workspaces, team, jobs):
         app.include_router(module.router)
     return app
 
@@ -120,6 +121,7 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
         proxy=proxy,
         addresses=addresses,
         idempotency=Idempotency(queue, secret, request_seconds=settings.request_timeout_seconds),
+        jobs=JobDesk(pool, queue),
     )
     app.state.gateway, app.state.authenticator = gateway, gateway.authenticator
     app.state.checks = {"postgres": partial(ping, pool), "redis": queue.ping, "redis_cache": cache.ping} | {

@@ -16,7 +16,7 @@ from shared.jobs.types import JOB_TYPES, JobStatus, JobType
 STALE_SECONDS = 15.0
 MAX_MESSAGE_LENGTH = 2_000
 
-_COLUMNS = """j.job_id, j.workspace_id, j.owner_id, j.key_id, j.type, j.service, j.status, j.progress, j.message,
+COLUMNS = """j.job_id, j.workspace_id, j.owner_id, j.key_id, j.type, j.service, j.status, j.progress, j.message,
   j.params::text as params, j.result::text as result, j.error, j.attempt, j.max_attempts, j.retry_of, j.worker,
   j.cancel_requested_at, j.created_at, j.started_at, j.finished_at"""
 
@@ -53,7 +53,7 @@ class Job:
 
     @classmethod
     def of(cls, row: Any) -> "Job":
-        """Return the job of a row with the columns of ``_COLUMNS``."""
+        """Return the job of a row with the columns of ``COLUMNS``."""
         values = dict(row)
         values["params"] = orjson.loads(values["params"])
         values["result"] = None if values["result"] is None else orjson.loads(values["result"])
@@ -63,7 +63,7 @@ class Job:
 _INSERT = f"""
 insert into jobs as j (job_id, workspace_id, owner_id, key_id, type, service, params, max_attempts, retry_of, woken_at)
 values ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, now())
-returning {_COLUMNS}
+returning {COLUMNS}
 """  # noqa: S608
 
 
@@ -103,7 +103,7 @@ async def count_unfinished(connection: Connection, workspace_id: UUID) -> int:
     return number
 
 
-_SELECT = f"select {_COLUMNS} from jobs j where j.workspace_id = $1 and j.job_id = $2"  # noqa: S608
+_SELECT = f"select {COLUMNS} from jobs j where j.workspace_id = $1 and j.job_id = $2"  # noqa: S608
 
 
 async def find(connection: Connection, workspace_id: UUID, job_id: UUID) -> Job | None:
@@ -121,7 +121,7 @@ update jobs j set
   finished_at = case when j.status = 'queued' or j.heartbeat_at < now() - make_interval(secs => $3)
     then now() end
 where j.workspace_id = $1 and j.job_id = $2 and j.status in ('queued', 'running')
-returning {_COLUMNS}
+returning {COLUMNS}
 """  # noqa: S608
 
 

@@ -1,0 +1,47 @@
+"""Background jobs: what the gateway puts into the queue that they are taken from."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from shared.auth.context import AuthContext
+from shared.database import Pool
+from shared.jobs.client import Record, cancel_job, create_job
+from shared.jobs.store import Job
+
+
+class JobDesk:
+    """Takes and cancels jobs in the name of callers.
+
+    Args:
+        pool: The metadata database.
+        redis: Client of the queue server.
+    """
+
+    def __init__(self, pool: Pool, redis: Redis) -> None:
+        self._pool = pool
+        self._redis = redis
+
+    async def create(
+        self, caller: AuthContext, kind: str, params: Mapping[str, Any], record: Record, *, retry_of: UUID | None = None
+    ) -> Job:
+        """Return a new job of the caller; see ``create_job``."""
+        return await create_job(
+            self._pool,
+            self._redis,
+            workspace_id=caller.workspace_id,
+            owner_id=caller.user_id,
+            key_id=caller.key_id,
+            type=kind,
+            params=params,
+            retry_of=retry_of,
+            record=record,
+        )
+
+    async def cancel(self, caller: AuthContext, job_id: UUID, record: Record) -> Job | None:
+        """Ask for the end of a job of the caller's workspace; see ``cancel_job``."""
+        return await cancel_job(
+            self._pool, self._redis, workspace_id=UUID(caller.workspace_id), job_id=job_id, record=record
+        )
