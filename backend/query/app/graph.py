@@ -29,10 +29,8 @@ _LEAF_KINDS: dict[int, NodeKind] = {
     SpanKind.GUARDRAIL: "guardrail",
     SpanKind.EVALUATOR: "evaluator",
 }
-_KIND_ORDER: dict[NodeKind, int] = {
-    kind: place
-    for place, kind in enumerate(("entry", "agent", "model", "tool", "retriever", "guardrail", "evaluator", "trace"))
-}
+_KINDS: tuple[NodeKind, ...] = ("entry", "agent", "model", "tool", "retriever", "guardrail", "evaluator", "trace")
+_KIND_ORDER = {kind: place for place, kind in enumerate(_KINDS)}
 _OK = int(Status.SUCCESS)
 _AGENT = int(SpanKind.AGENT)
 _MODELS = (SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER)
@@ -215,13 +213,12 @@ class _Builder:
         """Add an edge from what a span links to: that came first and brought it about."""
         owner = self._owners[span["span_id"]]
         for target_trace, target_span in sorted(set(targets)):
-            source: _Key | None
             if target_trace == trace:
-                source = self._owners.get(target_span)
+                source = self._owners.get(target_span, owner)
             else:
                 source = ("trace", trace_hex(target_trace))
                 self.nodes.setdefault(source, _Node()).see(span["start_time"])
-            if source is not None and source != owner:
+            if source != owner:
                 self._add(source, owner, "link", span)
 
     def _add(self, source: _Key, target: _Key, kind: EdgeKind, span: Row) -> None:

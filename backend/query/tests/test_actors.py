@@ -28,7 +28,7 @@ USERS = "/api/v1/users"
 
 async def test_a_session_shows_what_its_traces_come_to(api: Api, database: asyncpg.Connection) -> None:
     start = recently() - timedelta(minutes=10)
-    common = {"session_id": "s/1", "user_id": "u-1", "environment": "production"}
+    common: dict[str, Any] = {"session_id": "s/1", "user_id": "u-1", "environment": "production"}
     await store_trace(
         database, WORKSPACE, "first", start_time=start, agent_id="triage", duration_us=2_000_000, llm_call_count=2,
         tokens_input=10, tokens_output=5, tokens_total=15, cost_nano=1_000_000, cost_source=CostSource.EXACT,
@@ -83,12 +83,12 @@ async def test_a_user_shows_what_its_traces_come_to(api: Api, database: asyncpg.
     now = recently()
     days = [now - timedelta(days=3), now - timedelta(days=3, minutes=1), now]
     for index, start in enumerate(days):
+        failure: dict[str, Any] = {"error_type": "RateLimit", "error_message": f"limit {index}00 reached"}
         await store_trace(
             database, WORKSPACE, f"t-{index}", start_time=start, user_id="u-1", session_id=f"s-{index % 2}",
             agent_id="support" if index else "triage", models=["gpt-4o", "o3"][: index + 1],
             status=Status.ERROR if index < 2 else Status.SUCCESS,
-            **({"error_type": "RateLimit", "error_message": f"limit {index}00 reached"} if index < 2 else {}),
-            tokens_total=10, cost_nano=10**9, cost_source=CostSource.REPORTED,
+            tokens_total=10, cost_nano=10**9, cost_source=CostSource.REPORTED, **(failure if index < 2 else {}),
         )  # fmt: skip
     await store_trace(database, OTHER_WORKSPACE, "theirs", user_id="u-1", agent_id="secret")
     (user,) = (await api.read(USERS, {"range": "7d"}))["data"]
@@ -100,8 +100,8 @@ async def test_a_user_shows_what_its_traces_come_to(api: Api, database: asyncpg.
     assert [day["day"] for day in detail["activity"]] == sorted({start.date().isoformat() for start in days})
     assert [(share["name"], share["trace_count"]) for share in detail["by_agent"]] == [("support", 2), ("triage", 1)]
     assert [(share["name"], share["error_count"]) for share in detail["by_model"]] == [("gpt-4o", 2), ("o3", 1)]
-    (failure,) = detail["errors"]
-    assert (failure["type"], failure["message"], failure["count"]) == ("RateLimit", "limit <n> reached", 2)
+    (kind,) = detail["errors"]
+    assert (kind["type"], kind["message"], kind["count"]) == ("RateLimit", "limit <n> reached", 2)
     assert [trace["trace_id"] for trace in detail["recent_traces"]] == ["t-2", "t-0", "t-1"]
     assert [session["session_id"] for session in detail["recent_sessions"]] == ["s-0", "s-1"]
     assert (await api.get(f"{USERS}/u-1", {"range": "15m"})).json()["data"]["trace_count"] == 1

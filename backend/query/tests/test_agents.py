@@ -155,5 +155,6 @@ async def _delete(connection: asyncpg.Connection, trace_id: str) -> None:
     """Take a trace away as the platform does: out of the rollups first."""
     key = uuid.UUID(bytes=trace_key(trace_id))
     head = await connection.fetchrow("select first_start, last_start from trace_heads where trace_id = $1", key)
+    assert head is not None
     await contribute(connection, [(WORKSPACE, key, head["first_start"], head["last_start"])], -1)
     await connection.execute("delete from traces where trace_id = $1", key)

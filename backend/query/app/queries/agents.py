@@ -86,4 +86,4 @@ select agent_id, display_name, description from agents where workspace_id = $1 a
 async def read_agent_names(workspace_id: str, metadata: Pool, agents: Sequence[str]) -> dict[str, Row]:
     """Return names and descriptions of those agents that were given any."""
     rows = await metadata.fetch(_SELECT_NAMES, uuid.UUID(workspace_id), agents)
-    return {row["agent_id"]: row for row in rows}
+    return {row["agent_id"]: dict(row) for row in rows}
