@@ -211,6 +211,9 @@ async def test_S56_heads_and_bodies_are_bounded(stage: Stage) -> None:
     assert (await stage.send_raw(head + chunk * 20))[0] == 413
     declared = f"Content-Length: {30 * 1024 * 1024}"
     assert (await stage.send("POST", "/api/v1/traces", declared))[0] == 413
+    assert (await stage.send("GET", "/api/v1/nothing", declared))[0] in (404, 413)
+    status, answer = await stage.send("POST", "/v1/traces", declared, "Content-Type: application/x-protobuf")
+    assert (status, b"application/x-protobuf" in answer, b'"error"' in answer) == (413, True, False)
     assert stage.service.seen == []
 
 

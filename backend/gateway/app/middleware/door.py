@@ -27,6 +27,8 @@ from shared.http.otlp import otlp_failure
 
 _HOST_FREE_PATHS = frozenset({b"/health", b"/ready", b"/metrics"})
 _MAX_HEADER_BYTES = 32 * 1024
+# The largest body that ingestion reads; it is passed on as it comes, the limit after inflating is ingestion's.
+_MAX_PROXIED_BYTES = 20 * 1024 * 1024
 
 
 class Door:
@@ -68,6 +70,8 @@ class Door:
                 raise MalformedRequestError("The gateway does not answer to this host name.", code="unknown_host")
 
     async def _proxy(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
+        check_declared_length(scope, _MAX_PROXIED_BYTES)
+        receive = bounded(receive, _MAX_PROXIED_BYTES)
         gateway: Gateway = scope["app"].state.gateway
         scope["route"] = target
         scope["quiet"] = target.counts_spans
