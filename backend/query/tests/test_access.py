@@ -28,7 +28,7 @@ ROUTES = {
 def test_S01_every_route_needs_the_permission_to_read() -> None:
     app = create_app(make_settings("postgresql://127.0.0.1:1/traces"))
     guards = {context.path: guard for context, guard in iter_guards(app)}
-    assert set(guards) - OPEN_ROUTES == set(ROUTES)
+    assert {path for path, guard in guards.items() if guard is None or guard.permission is None} == OPEN_ROUTES
     for path in ROUTES:
         guard = guards[path]
         assert guard is not None

@@ -89,6 +89,7 @@ class Client {
   #busy = false;
   #closed = false;
   #listening = false;
+  #begun = false;
 
   constructor(socket) {
     this.#socket = socket;
@@ -164,6 +165,11 @@ class Client {
     if (type === 'X') return this.#socket.end();
     if (this.#copy !== null) return this.#continueCopy(type, frame);
     await turn.take(this);
+    if (!this.#begun) {
+      this.#begun = true;
+      // In WebAssembly the extension now and then leaves the path of its own functions behind.
+      if (this.#status === IDLE) await backend(message('Q', cstring('set search_path to public')));
+    }
     const sql = type === 'Q' ? readCstring(frame, 5)[0] : type === 'P' ? readCstring(frame, readCstring(frame, 5)[1])[0] : '';
     if (/^\s*copy\s[^;]*\sfrom\s+stdin/i.test(sql)) {
       this.#copy = { sql, chunks: [] };
@@ -226,6 +232,7 @@ class Client {
   #finish(reply) {
     const last = reply.findLast(part => typeOf(part) === 'Z');
     if (last) this.#status = String.fromCharCode(last[5]);
+    this.#begun = false;
     this.#send([...reply.filter(part => typeOf(part) !== 'Z'), ready(this.#status)]);
     if (this.#status === IDLE) turn.give(this);
   }
