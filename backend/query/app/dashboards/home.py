@@ -106,9 +106,10 @@ async def recent_alerts(
     A rise of the error rate counts when it is at least twofold, at least five points and three standard deviations of a
     proportion (two-proportion z-test); one of the 95th percentile when it is at least half and 100 ms more.
     """
-    first = now - _HOUR * (_ALERT_HOURS + _BASELINE_HOURS)
-    start = first.replace(minute=0, second=0, microsecond=0)
-    window = Window(start, now + 2 * _HOUR, now, is_open=True)
+    # Whole hours, since the tables of agents have no part of one.
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    start = this_hour - _HOUR * (_ALERT_HOURS + _BASELINE_HOURS)
+    window = Window(start, this_hour + 2 * _HOUR, now, is_open=True)
     hourly = Granularity("1h", Level.HOUR.length)
     ask = Ask(AGENT, window, LATENCY, ("agent_id",), hourly, None, filters, hist=True)
     agents: dict[str, dict[datetime, Row]] = {}
