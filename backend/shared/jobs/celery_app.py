@@ -19,7 +19,7 @@ VISIBILITY_SECONDS = 3600
 logger = get_logger(__name__)
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def _keep_logging(**_: object) -> None:
     """Leave logging as it is: Celery configures none when somebody listens to this signal."""
 

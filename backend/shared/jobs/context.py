@@ -27,8 +27,13 @@ class JobSupersededError(Exception):
 class Run(Protocol):
     """One run of a job; every write carries its fencing token."""
 
-    cancelled: bool
-    superseded: bool
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job is to end without a result."""
+
+    @property
+    def superseded(self) -> bool:
+        """Whether this run must not write any more."""
 
     async def report(self, progress: float, message: str | None) -> None:
         """Write progress down."""

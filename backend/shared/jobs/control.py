@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.database import Pool, create_pool, is_dependency_error
-from shared.jobs import store
+from shared.jobs import upkeep
 from shared.jobs.config import WorkerSettings
 from shared.jobs.parts import Parts
 from shared.jobs.periodic import run_due
@@ -98,7 +98,7 @@ class Control:
     async def wake_next(self) -> None:
         """Wake workers for jobs that may begin now that another has ended."""
         try:
-            jobs = await store.take_next(self._metadata, self._parts.service, _NEXT_JOBS)
+            jobs = await upkeep.take_next(self._metadata, self._parts.service, _NEXT_JOBS)
             await wake(self._redis, self._parts.service, jobs)
         except Exception as error:
             _tell("next_jobs", error)
@@ -106,7 +106,7 @@ class Control:
     async def _wake_forgotten(self) -> None:
         service = self._parts.service
         quiet = await is_quiet(self._redis, service)
-        jobs = await store.take_forgotten(
+        jobs = await upkeep.take_forgotten(
             self._metadata, service, forgotten_seconds=_FORGOTTEN_SECONDS if quiet else _FORGOTTEN_BUSY_SECONDS
         )
         if jobs:
@@ -132,14 +132,14 @@ class Control:
                     await self._stopped.wait()
         with suppress(Exception):
             async with asyncio.timeout(_STOP_SECONDS / 2):
-                await store.remove_worker(self._metadata, self._worker)
+                await upkeep.remove_worker(self._metadata, self._worker)
                 await self._redis.aclose()
                 await self._metadata.close()
 
     async def _show(self) -> None:
         try:
             async with asyncio.timeout(_PRESENCE_SECONDS):
-                await store.show_worker(self._metadata, self._worker, self._parts.service, self._slots, self._busy())
+                await upkeep.show_worker(self._metadata, self._worker, self._parts.service, self._slots, self._busy())
             self._seen = time.monotonic()
         except Exception as error:
             _tell("presence", error)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared.database import Pool
-from shared.jobs import store
+from shared.jobs import upkeep
 from shared.jobs.periodic import Periodic, Slot
 
 # A finished job stays readable for this long.
@@ -74,7 +74,7 @@ async def count_hours(pool: Pool, slot: Slot | None, until: datetime) -> None:
 async def _clean(slot: Slot) -> None:
     await delete_old(slot.metadata)
     await slot.metadata.execute(_DELETE_STATISTICS, STATISTICS_DAYS)
-    await store.forget_workers(slot.metadata)
+    await upkeep.forget_workers(slot.metadata)
 
 
 async def _count(slot: Slot) -> None:

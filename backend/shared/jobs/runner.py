@@ -14,10 +14,11 @@ from redis.exceptions import RedisError
 
 from shared.database import Pool, create_pool, is_dependency_error
 from shared.errors import ApiError, UnavailableError
-from shared.jobs import store
+from shared.jobs import claims
+from shared.jobs.claims import Claim, Ended
 from shared.jobs.context import Handler, JobCancelledError, JobContext, JobSupersededError, LogLevel
 from shared.jobs.events import announce
-from shared.jobs.store import STALE_SECONDS, Claim, Ended
+from shared.jobs.store import STALE_SECONDS
 from shared.jobs.types import JobService, JobStatus
 from shared.jobs.wake import wake
 from shared.logging import get_logger, redact_text
@@ -75,7 +76,7 @@ async def run_job(
         stack.push_async_callback(_close, metadata)
         redis = connect(settings.redis_url, connections=4)
         stack.push_async_callback(redis.aclose)
-        claim = await store.claim(metadata, workspace_id, job_id, service=service, worker=worker)
+        claim = await claims.claim(metadata, workspace_id, job_id, service=service, worker=worker)
         if claim is None:
             return False
         if isinstance(claim, Ended):
@@ -156,7 +157,7 @@ class JobRun:
         Raises:
             JobSupersededError: Another worker has the job.
         """
-        self._check_written(await store.report(self._metadata, self._claim, progress, message))
+        self._check_written(await claims.report(self._metadata, self._claim, progress, message))
         self._progress = progress
         await self._announce("running")
 
@@ -171,7 +172,7 @@ class JobRun:
             return
         if self._lines == _MAX_LOG_LINES:
             level, message = "warning", "the log ends here, since it has become too long"
-        self._check_written(await store.log(self._metadata, self._claim, level, redact_text(message)))
+        self._check_written(await claims.log(self._metadata, self._claim, level, redact_text(message)))
 
     async def save(self, checkpoint: dict[str, Any]) -> None:
         """Keep the state from which another run would go on.
@@ -179,7 +180,7 @@ class JobRun:
         Raises:
             JobSupersededError: Another worker has the job.
         """
-        self._check_written(await store.save(self._metadata, self._claim, checkpoint))
+        self._check_written(await claims.save(self._metadata, self._claim, checkpoint))
 
     async def complete(self, work: Callable[[], Awaitable[dict[str, Any]]], worker: str) -> None:
         """Run the handler to its end, or to the point where it must not go on."""
@@ -216,7 +217,7 @@ class JobRun:
                 due = time.monotonic() + BEAT_SECONDS
                 try:
                     async with asyncio.timeout(_BEAT_TIMEOUT_SECONDS):
-                        beat = await store.heartbeat(self._metadata, self._claim)
+                        beat = await claims.heartbeat(self._metadata, self._claim)
                 except Exception as error:
                     FAILURES.labels("jobs", "heartbeat", type(error).__name__).inc()
                     if time.monotonic() - last > _LOST_SECONDS:
@@ -276,7 +277,7 @@ class JobRun:
         with suppress(JobSupersededError):
             await self.append_log(level, line)
             self._check_written(
-                await store.finish(self._metadata, self._claim, status, result=result, error=error),
+                await claims.finish(self._metadata, self._claim, status, result=result, error=error),
             )
             self._progress = 1.0 if status == "succeeded" else self._progress
             logger.info("job_ended", job_id=str(self._claim.job_id), type=self._claim.kind.name, status=status)
@@ -288,7 +289,7 @@ class JobRun:
         with suppress(JobSupersededError):
             await self.append_log(level, line)
             self._check_written(
-                await store.release(self._metadata, self._claim, after_seconds=pause, error=reason, counted=counted)
+                await claims.release(self._metadata, self._claim, after_seconds=pause, error=reason, counted=counted)
             )
             if pause == 0:
                 with suppress(RedisError):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from gateway.app.models.common import RequestModel
 from shared.jobs.store import Job
@@ -15,7 +15,7 @@ PublicType = Literal["export", "reprice", "replay", "cleanup", "reindex"]
 
 _MAX_PARAMS_BYTES = 65_536
 # What OpenAPI shows of a job.
-_EXAMPLE = {
+_EXAMPLE: dict[str, JsonValue] = {
     "id": "0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81",
     "type": "replay",
     "status": "running",

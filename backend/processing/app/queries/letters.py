@@ -122,7 +122,7 @@ async def count_dead(
 ) -> tuple[int, datetime]:
     """Return how many dead letters there are of the kind, and the time by the clock that dates them."""
     names = None if identifiers is None else list(identifiers)
-    row = await pool.fetchrow(_COUNT_DEAD, workspace, names, reason, since, until)
+    row: Any = await pool.fetchrow(_COUNT_DEAD, workspace, names, reason, since, until)
     return row["count"], row["now"]
 
 

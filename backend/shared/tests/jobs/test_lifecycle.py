@@ -6,11 +6,12 @@ import pickle
 import signal
 import time
 from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
 import orjson
 
-from shared.jobs import store
+from shared.jobs import claims
 from shared.jobs.client import cancel_job
 from shared.jobs.wake import encode_wakeup, queue_of, wake
 from shared.tests.jobs.conftest import Bench, steps
@@ -252,7 +253,7 @@ async def test_F40_what_recurs_happens_once_a_slot_although_its_holder_hangs(ben
     await asyncio.sleep(5)
     found = await bench.steps("chime")
     assert [(fence, pid) for _, fence, pid in found] == [(2, second.pid)], bench.output()
-    slot = await bench.pool.fetchrow("select fence, finished_at from periodic_slots where name = 'chime'")
+    slot: Any = await bench.pool.fetchrow("select fence, finished_at from periodic_slots where name = 'chime'")
     assert slot["fence"] == 2
     assert slot["finished_at"] is not None
 
@@ -269,7 +270,7 @@ async def test_a_worker_shows_itself_and_is_gone_after_its_end(bench: Bench) -> 
     worker = bench.start()
     job = await bench.create()
     await bench.wait_for(job, "succeeded")
-    row = await bench.pool.fetchrow("select worker, service, slots from job_workers")
+    row: Any = await bench.pool.fetchrow("select worker, service, slots from job_workers")
     assert (row["service"], row["slots"]) == ("processing", 2)
     assert (await bench.read(job)).worker == row["worker"]
     worker.terminate()
@@ -279,29 +280,29 @@ async def test_a_worker_shows_itself_and_is_gone_after_its_end(bench: Bench) -> 
 
 async def test_F36_only_the_present_run_may_write(bench: Bench) -> None:
     job = await bench.create()
-    arguments = {"service": "processing", "worker": "w"}
-    first = await store.claim(bench.pool, bench.workspace, job.job_id, **arguments)
-    assert isinstance(first, store.Claim)
-    assert await store.claim(bench.pool, bench.workspace, job.job_id, **arguments) is None
+    arguments: dict[str, Any] = {"service": "processing", "worker": "w"}
+    first = await claims.claim(bench.pool, bench.workspace, job.job_id, **arguments)
+    assert isinstance(first, claims.Claim)
+    assert await claims.claim(bench.pool, bench.workspace, job.job_id, **arguments) is None
     await bench.pool.execute("update jobs set heartbeat_at = now() - interval '20 s'")
-    second = await store.claim(bench.pool, bench.workspace, job.job_id, **arguments)
-    assert isinstance(second, store.Claim)
+    second = await claims.claim(bench.pool, bench.workspace, job.job_id, **arguments)
+    assert isinstance(second, claims.Claim)
     assert second.taken_over
     for held, is_written in ((first, False), (second, True)):
-        assert (await store.heartbeat(bench.pool, held) is not None) is is_written
-        assert await store.report(bench.pool, held, 0.5, "half") is is_written
-        assert await store.save(bench.pool, held, {"at": 1, "text": "a\0b\ud800"}) is is_written
-        assert await store.log(bench.pool, held, "info", "line\0") is is_written
-    assert not await store.finish(bench.pool, first, "failed")
-    assert await store.finish(bench.pool, second, "succeeded", result={})
-    assert not await store.report(bench.pool, second, 0.7, None)
+        assert (await claims.heartbeat(bench.pool, held) is not None) is is_written
+        assert await claims.report(bench.pool, held, 0.5, "half") is is_written
+        assert await claims.save(bench.pool, held, {"at": 1, "text": "a\0b\ud800"}) is is_written
+        assert await claims.log(bench.pool, held, "info", "line\0") is is_written
+    assert not await claims.finish(bench.pool, first, "failed")
+    assert await claims.finish(bench.pool, second, "succeeded", result={})
+    assert not await claims.report(bench.pool, second, 0.7, None)
 
 
 async def test_F36_simultaneous_wake_ups_lead_to_one_run(bench: Bench) -> None:
     job = await bench.create()
     claims = await asyncio.gather(
         *(
-            store.claim(bench.pool, bench.workspace, job.job_id, service="processing", worker=str(number))
+            claims.claim(bench.pool, bench.workspace, job.job_id, service="processing", worker=str(number))
             for number in range(8)
         )
     )
@@ -311,11 +312,11 @@ async def test_F36_simultaneous_wake_ups_lead_to_one_run(bench: Bench) -> None:
 async def test_a_job_that_loses_its_worker_again_and_again_fails(bench: Bench) -> None:
     job = await bench.create()
     for _ in range(5):
-        claim = await store.claim(bench.pool, bench.workspace, job.job_id, service="processing", worker="w")
-        assert isinstance(claim, store.Claim)
+        claim = await claims.claim(bench.pool, bench.workspace, job.job_id, service="processing", worker="w")
+        assert isinstance(claim, claims.Claim)
         await bench.pool.execute("update jobs set heartbeat_at = now() - interval '20 s'")
-    ended = await store.claim(bench.pool, bench.workspace, job.job_id, service="processing", worker="w")
-    assert ended == store.Ended("replay", "failed")
+    ended = await claims.claim(bench.pool, bench.workspace, job.job_id, service="processing", worker="w")
+    assert ended == claims.Ended("replay", "failed")
     assert (await bench.read(job)).error == "the worker was lost 5 times"
 
 
