@@ -13,11 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared.http.protocol import BoundedProtocol
+from shared.http.websocket import WEBSOCKET_OPTIONS
 from shared.logging import configure_logging, get_logger
 from shared.settings import ServiceSettings
 
 SERVICES = ("gateway", "ingestion", "processing", "query")
 GRACE_SECONDS = 20
+_WITH_WEBSOCKETS = ("gateway",)
 _BACKLOG = 2048
 # What start-up has built stays for good; looking through it again and again would cost a quarter of the processor.
 _GC_THRESHOLDS = (50_000, 20, 100)
@@ -37,6 +39,14 @@ class _Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no further connection, prepare those that are there for their end, and stop."""
+        for server in self.servers:
+            server.close()
+        for prepare in self._app.state.before_close:
+            await prepare()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second signal stops at once."""
@@ -90,6 +100,7 @@ def serve(service: str) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=_BACKLOG,
+        **(WEBSOCKET_OPTIONS if service in _WITH_WEBSOCKETS else {"ws": "none"}),
     )
     get_logger(__name__).info("service_starting", ports=ports)
     _Server(config, app, settings.drain_seconds).run(sockets=sockets)

@@ -93,6 +93,7 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("gateway", "DELETE", "/api/v1/jobs/{job_id}"): Entry("write", shows="job"),
     ("gateway", "GET", "/api/v1/jobs/{job_id}/logs"): Entry("write", shows="job"),
     ("gateway", "POST", "/api/v1/jobs/{job_id}/retry"): Entry("write", shows="job"),
+    ("gateway", "POST", "/api/v1/ws-ticket"): Entry("read"),
     ("ingestion", "POST", "/api/v1/traces"): Entry("ingest", FLAT),
     ("ingestion", "POST", "/api/v1/traces/batch"): Entry("ingest", {"traces": [FLAT]}),
     ("ingestion", "POST", "/api/v1/spans/batch"): Entry("ingest", {"spans": [NATIVE]}),

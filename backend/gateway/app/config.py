@@ -60,6 +60,14 @@ class Settings(ServiceSettings):
     limit_login_account: int = Field(10, ge=1, description="Wrong passwords in a row for an account; one back a minute")
     limit_login_address: int = Field(50, ge=1, description="Wrong passwords in a row from an address")
     limit_login_all: int = Field(1_000, ge=1, description="Wrong passwords in a row in the whole installation")
+    live_sockets_per_process: int = Field(5_000, ge=1, description="WebSockets a gateway process keeps")
+    live_sockets_per_workspace: int = Field(1_000, ge=1, description="WebSockets of a workspace in a process")
+    live_sockets_per_credential: int = Field(
+        20, ge=1, description="WebSockets of a user, or of an API key, in a process"
+    )
+    live_close_seconds: float = Field(
+        3.0, ge=0, le=15, description="Time over which WebSockets are closed at stop, so that clients return apart"
+    )
 
     smtp_host: str | None = Field(None, description="Mail server; without it links appear in the gateway's log")
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server")
@@ -118,6 +126,11 @@ class Settings(ServiceSettings):
             "processing": self.processing_url or f"http://127.0.0.1:{self.processing_port}",
             "query": self.query_url or f"http://127.0.0.1:{self.query_port}",
         }
+
+    @cached_property
+    def live_url(self) -> str:
+        """Return the address of WebSockets as clients see it, to which the workspace's id is added."""
+        return "ws" + self.public_gateway_url.removeprefix("http") + "/ws/"
 
     @cached_property
     def browser_origins(self) -> list[str]:

@@ -12,12 +12,15 @@ from fastapi import Depends, Request
 
 from gateway.app.attempts import LoginAttempts
 from gateway.app.config import Settings
+from gateway.app.live.hub import Hub
+from gateway.app.live.watch import Watch
 from gateway.app.mail import Mailer
 from gateway.app.middleware.authentication import GatewayAuthenticator
 from gateway.app.passwords import PasswordHasher
 from gateway.app.proxy import Proxy
 from gateway.app.publisher import JobDesk
 from gateway.app.queries.audit import Actor
+from gateway.app.tickets import Tickets
 from gateway.app.tokens import AccessTokens, OpaqueTokens
 from shared.auth.context import AuthContext
 from shared.auth.epoch import EpochUnavailableError, RevocationEpoch
@@ -32,6 +35,15 @@ from shared.logging import get_logger
 _EPOCH_RETRY_SECONDS = 0.2
 
 logger = get_logger(__name__)
+
+
+@dataclass
+class Live:
+    """What live events need."""
+
+    tickets: Tickets
+    hub: Hub
+    watch: Watch
 
 
 @dataclass
@@ -52,6 +64,7 @@ class Gateway:
     addresses: ClientAddress
     idempotency: Idempotency
     jobs: JobDesk
+    live: Live
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager

@@ -12,8 +12,11 @@ from starlette.middleware import Middleware
 
 from gateway.app.attempts import LoginAttempts
 from gateway.app.config import Settings
-from gateway.app.dependencies import Gateway
+from gateway.app.consumer import EventFeed
+from gateway.app.dependencies import Gateway, Live
 from gateway.app.limits import RequestLimits
+from gateway.app.live.hub import Hub
+from gateway.app.live.watch import Watch
 from gateway.app.mail import Mailer
 from gateway.app.middleware.authentication import GatewayAuthenticator, SessionVerifier
 from gateway.app.middleware.browsers import BrowserOrigins
@@ -22,7 +25,8 @@ from gateway.app.passwords import PasswordHasher
 from gateway.app.proxy import Proxy
 from gateway.app.publisher import JobDesk
 from gateway.app.queries import sessions
-from gateway.app.routes import api_keys, auth, jobs, team, workspaces
+from gateway.app.routes import api_keys, auth, jobs, live, team, workspaces
+from gateway.app.tickets import Tickets
 from gateway.app.tokens import AccessTokens, OpaqueTokens
 from shared.auth.epoch import RevocationEpoch
 from shared.auth.internal import InternalTokenIssuer
@@ -80,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(Door, settings=settings),
         ],
     )
-    for module in (auth, api_keys, workspaces, team, jobs):
+    for module in (auth, api_keys, workspaces, team, jobs, live):
         app.include_router(module.router)
     return app
 
@@ -105,13 +109,21 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
     stack.callback(passwords.close)
     mailer = Mailer(settings)
     stack.push_async_callback(mailer.close)
+    authenticator = GatewayAuthenticator(
+        keys, SessionVerifier(pool, access_tokens, epoch), limiter, RequestLimits(settings), addresses
+    )
+    hub = Hub(
+        per_process=settings.live_sockets_per_process,
+        per_workspace=settings.live_sockets_per_workspace,
+        per_credential=settings.live_sockets_per_credential,
+    )
+    feed = EventFeed(queue, hub)
+    hub.attach(feed)
     gateway = Gateway(
         settings=settings,
         pool=pool,
         epoch=epoch,
-        authenticator=GatewayAuthenticator(
-            keys, SessionVerifier(pool, access_tokens, epoch), limiter, RequestLimits(settings), addresses
-        ),
+        authenticator=authenticator,
         attempts=LoginAttempts(limiter, settings),
         access_tokens=access_tokens,
         opaque_tokens=OpaqueTokens(secret),
@@ -122,7 +134,9 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
         addresses=addresses,
         idempotency=Idempotency(queue, secret, request_seconds=settings.request_timeout_seconds),
         jobs=JobDesk(pool, queue),
+        live=Live(Tickets(batcher), hub, Watch(hub, epoch, authenticator.recheck)),
     )
+    app.state.before_close.append(partial(live.close_all, gateway))
     app.state.gateway, app.state.authenticator = gateway, gateway.authenticator
     app.state.checks = {"postgres": partial(ping, pool), "redis": queue.ping, "redis_cache": cache.ping} | {
         name: partial(proxy.check, name) for name in settings.upstreams
@@ -140,6 +154,8 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
     ):
         gateway.spawn(_repeat(work, seconds))
     gateway.spawn(passwords.prepare())
+    gateway.spawn(feed.run())
+    gateway.spawn(gateway.live.watch.run())
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:

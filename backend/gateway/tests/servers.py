@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.protocol import BoundedProtocol
+from shared.http.websocket import WEBSOCKET_OPTIONS
 from shared.serve import listen
 
 
@@ -25,6 +26,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[int]:
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        **WEBSOCKET_OPTIONS,
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -87,7 +87,10 @@ update api_keys k set last_used_at = greatest(k.last_used_at, used.at)
 from unnest($1::uuid[], $2::timestamptz[]) as used (key_id, at) where k.key_id = used.key_id
 """
 
-_Claim = tuple[str, bytes]
+# Verdicts on keys that were proved earlier, apart from those on keys that are sent.
+_RECHECK = b"recheck:"
+
+_Claim = tuple[str | None, bytes]
 
 
 class KeyVerifier:
@@ -114,12 +117,28 @@ class KeyVerifier:
         if not is_well_formed(key):
             raise UnauthorizedError
         fingerprint = lookup_hash(key, self._pepper)
-        verdict = await self._verdicts.resolve(fingerprint, lambda: (key, fingerprint))
-        now = time.time()
-        if verdict.expires_at <= now:
-            raise UnauthorizedError("The API key has expired.", code="key_expired")
-        self._used[verdict.context.subject_id] = now
+        verdict = await self._accept(fingerprint, (key, fingerprint))
+        self._used[verdict.context.subject_id] = time.time()
         return verdict.context
+
+    def proof(self, key: str) -> bytes:
+        """Return what ``recheck`` takes for a key that ``verify`` has accepted."""
+        return lookup_hash(key, self._pepper)
+
+    async def recheck(self, proof: bytes) -> Verdict:
+        """Return the verdict on a key that was accepted before, maybe by another process.
+
+        Raises:
+            UnauthorizedError: The key is expired or revoked.
+            UnavailableError: The key is not known here and the database cannot be reached.
+        """
+        return await self._accept(_RECHECK + proof, (None, proof))
+
+    async def _accept(self, name: bytes, claim: _Claim) -> Verdict:
+        verdict = await self._verdicts.resolve(name, lambda: claim)
+        if verdict.expires_at <= time.time():
+            raise UnauthorizedError("The API key has expired.", code="key_expired")
+        return verdict
 
     async def _find(self, claims: Sequence[_Claim]) -> list[Row | None]:
         rows = await self._pool.fetch(_FIND_KEYS, [fingerprint for _, fingerprint in claims])
@@ -128,7 +147,7 @@ class KeyVerifier:
 
     async def _judge(self, claim: _Claim, row: Row) -> Verdict | None:
         key, fingerprint = claim
-        if not await self._prove(key, fingerprint, row["verifier"]):
+        if key is not None and not await self._prove(key, fingerprint, row["verifier"]):
             return None
         context = AuthContext(
             workspace_id=str(row["workspace_id"]),

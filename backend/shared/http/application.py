@@ -48,7 +48,8 @@ def create_service_app(
         service: Name as in ``SERVICES``; labels metrics and logs.
         settings: The service's settings, kept in ``app.state.settings``.
         start: Acquires resources, entering each into the stack so that stopping is the reverse of starting. It sets
-            ``app.state.authenticator`` and may set ``app.state.checks``, named readiness checks.
+            ``app.state.authenticator`` and may set ``app.state.checks``, named readiness checks, and add to
+            ``app.state.before_close`` what is to be done once no connection comes in any more.
         title: Shown in the OpenAPI document.
         max_body_bytes: Largest body; the settings' unless given.
         metrics_need_token: Whether /metrics wants ``METRICS_TOKEN`` (always, in production, when it is set).
@@ -78,6 +79,7 @@ def create_service_app(
     app.state.settings = settings
     app.state.service = service
     app.state.draining = False
+    app.state.before_close = []
     app.state.checks = {}
     app.add_exception_handler(ApiError, _answer_api_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)

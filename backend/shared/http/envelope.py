@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 
 from shared.errors import ApiError
@@ -26,7 +26,7 @@ class JsonResponse(JSONResponse):
         return orjson.dumps(content, option=_OPTIONS, default=str)
 
 
-def meta(request: Request, *, cached: bool = False) -> dict[str, object]:
+def meta(request: HTTPConnection, *, cached: bool = False) -> dict[str, object]:
     """Return what every enveloped answer says about itself."""
     started: float = request.scope.get("started") or time.perf_counter()
     return {
@@ -38,7 +38,7 @@ def meta(request: Request, *, cached: bool = False) -> dict[str, object]:
     }
 
 
-def request_id(request: Request) -> str:
+def request_id(request: HTTPConnection) -> str:
     """Return the id under which this request appears in every log."""
     return str(request.scope.get("request_id", ""))
 
@@ -60,7 +60,7 @@ def success(
     return JsonResponse(body, status_code=status, headers=dict(headers or {}))
 
 
-def failure(request: Request, error: ApiError) -> JsonResponse:
+def failure(request: HTTPConnection, error: ApiError) -> JsonResponse:
     """Return the answer for an error."""
     body = {
         "status": "error",

@@ -170,7 +170,8 @@ def decode_kept(answer: Sequence[Any], after: EventId | None = None) -> Kept:
     """
     now, exists, first, last, added, length = int(answer[0]), *answer[1:6]
     if not exists:
-        position, trimmed_to = EventId(now, 0), None
+        # The next event may still get this very millisecond.
+        position, trimmed_to = EventId(now - 1, 0), None
     else:
         position = EventId.parse(last.decode())
         trimmed_to = EventId.parse(first.decode()) if first and added != length else None

@@ -1,13 +1,15 @@
 """Who makes a request, and whether they make too many."""
 
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
 from gateway.app.limits import RequestLimits
 from gateway.app.queries import sessions
+from gateway.app.tickets import Grant
 from gateway.app.tokens import AccessClaims, AccessTokens, InvalidTokenError, fingerprint
 from shared.auth.context import AuthContext
 from shared.auth.credentials import read_credential
@@ -38,12 +40,43 @@ class SessionVerifier:
             UnavailableError: The session is not known here and the database cannot be reached.
         """
         try:
-            verdict = await self._verdicts.resolve(fingerprint(token), lambda: self._tokens.read(token))
+            verdict = await self._accept(fingerprint(token), lambda: self._tokens.read(token))
         except InvalidTokenError as error:
             raise UnauthorizedError from error
+        return verdict.context
+
+    def grant(self, context: AuthContext, token: str) -> Grant:
+        """Return what stands for an accepted access token."""
+        claims = self._tokens.read(token)
+        return Grant(
+            principal="user",
+            workspace_id=context.workspace_id,
+            subject_id=context.subject_id,
+            proof=fingerprint(token).hex(),
+            session_id=str(claims.session_id),
+            token_expires_at=claims.expires_at,
+        )
+
+    async def recheck(self, grant: Grant) -> Verdict:
+        """Return the verdict on an access token by what stands for it.
+
+        Raises:
+            UnauthorizedError: The token has expired, its session has ended, or the user no longer belongs here.
+            UnavailableError: The session is not known here and the database cannot be reached.
+        """
+        claims = AccessClaims(
+            uuid.UUID(grant.subject_id),
+            uuid.UUID(grant.session_id),
+            uuid.UUID(grant.workspace_id),
+            grant.token_expires_at,
+        )
+        return await self._accept(bytes.fromhex(grant.proof), lambda: claims)
+
+    async def _accept(self, proof: bytes, read_claims: Callable[[], AccessClaims]) -> Verdict:
+        verdict = await self._verdicts.resolve(proof, read_claims)
         if verdict.expires_at <= time.time():
             raise UnauthorizedError("The access token has expired.", code="token_expired")
-        return verdict.context
+        return verdict
 
     async def _find(self, claims: Sequence[AccessClaims]) -> list[dict[str, Any] | None]:
         asked = [(item.session_id, item.user_id, item.workspace_id) for item in claims]
@@ -95,6 +128,25 @@ class GatewayAuthenticator:
         if not connection.scope.get("counts_spans", False):
             await self._count(connection, self._limits.of_credential(context))
         return context
+
+    def grant(self, connection: HTTPConnection, context: AuthContext) -> Grant:
+        """Return what stands for the credential of a request that was accepted."""
+        credential = read_credential(connection.headers) or ""
+        if context.principal == "user":
+            return self._sessions.grant(context, credential)
+        proof = self._keys.proof(credential).hex()
+        return Grant("api_key", context.workspace_id, context.subject_id, proof)
+
+    async def recheck(self, grant: Grant) -> Verdict:
+        """Return the verdict on a credential by what stands for it, without counting a request.
+
+        Raises:
+            UnauthorizedError: The credential is no longer accepted.
+            UnavailableError: It is not known here and the database cannot be reached.
+        """
+        if grant.principal == "user":
+            return await self._sessions.recheck(grant)
+        return await self._keys.recheck(bytes.fromhex(grant.proof))
 
     async def write_key_usage(self) -> None:
         """Write when keys were last used."""

@@ -42,6 +42,9 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -60,6 +63,17 @@ class Door:
                 raise
             otlp = isinstance(target, Target) and target.otlp
             await _answer_error(scope, receive, send, answer, otlp=otlp)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw_path: bytes = scope["raw_path"]
+        try:
+            self._check_headers(scope)
+            if b"%" in raw_path or is_ambiguous(raw_path):
+                raise NotFoundError
+        except ApiError as error:
+            await failure(HTTPConnection(scope), error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
     def _check_headers(self, scope: Scope) -> None:
         if sum([len(name) + len(value) for name, value in scope["headers"]]) > _MAX_HEADER_BYTES:
