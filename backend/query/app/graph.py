@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from query.app.circles import strongly_connected
 from query.app.presentation import Row, dollars, milliseconds
 from query.app.tree import tree_order
 from shared.domain import SpanKind, Status
@@ -305,46 +306,12 @@ def _loops(edges: Mapping[_EdgeKey, _Edge], ids: Mapping[_Key, str]) -> list[dic
     for source, target in steps:
         below.setdefault(source, []).append(target)
     found: list[dict[str, object]] = []
-    for group in _strongly_connected(below):
+    for group in strongly_connected(below):
         inside = sum(count for (source, target), count in steps.items() if source in group and target in group)
         if inside:
             repeats = inside - (len(group) - 1)
             found.append({"nodes": sorted(ids[key] for key in group), "repeats": repeats})
     return sorted(found, key=lambda loop: str(loop["nodes"]))
-
-
-def _strongly_connected(below: Mapping[_Key, Sequence[_Key]]) -> list[set[_Key]]:
-    """Return the sets of nodes that reach each other (Kosaraju's algorithm, without recursion)."""
-    above: dict[_Key, list[_Key]] = {}
-    for source, targets in below.items():
-        for target in targets:
-            above.setdefault(target, []).append(source)
-    finished: list[_Key] = []
-    seen: set[_Key] = set()
-    for start in sorted(below):
-        stack = [(start, False)]
-        while stack:
-            key, done = stack.pop()
-            if done:
-                finished.append(key)
-            elif key not in seen:
-                seen.add(key)
-                stack.append((key, True))
-                stack.extend((target, False) for target in below.get(key, ()))
-    groups: list[set[_Key]] = []
-    placed: set[_Key] = set()
-    for start in reversed(finished):
-        group: set[_Key] = set()
-        waiting = [start]
-        while waiting:
-            key = waiting.pop()
-            if key not in placed:
-                placed.add(key)
-                group.add(key)
-                waiting.extend(above.get(key, ()))
-        if group:
-            groups.append(group)
-    return groups
 
 
 def _node_id(key: _Key, node: _Node) -> str:

@@ -20,6 +20,7 @@ OPEN_ROUTES = {"/health", "/ready", "/metrics", "/openapi.json"}
 ROUTES = {
     "/api/v1/traces": PATH,
     "/api/v1/traces/{trace_id}": f"{PATH}/{TRACE}",
+    "/api/v1/traces/{trace_id}/graph": f"{PATH}/{TRACE}/graph",
     "/api/v1/traces/{trace_id}/spans": f"{PATH}/{TRACE}/spans",
     "/api/v1/traces/{trace_id}/spans/{span_id}": f"{PATH}/{TRACE}/spans/{SPAN}",
 }

@@ -178,32 +178,34 @@ async def read_session_scores(
     return {row["name"]: row["mean"] for row in rows}
 
 
-_MINE = "t.workspace_id = $1 and t.user_id = $2 and t.start_time >= $3 and t.start_time < $4"
+_MINE = "t.user_id = $2 and t.start_time >= $3 and t.start_time < $4"
 _COUNTS = "count(*) as trace_count, count(*) filter (where t.status <> 0) as error_count"
 _USER_ACTIVITY = f"""
 select date_trunc('day', t.start_time, 'UTC')::date as day, {_COUNTS},
   coalesce(sum(t.tokens_total), 0)::int8 as tokens_total, coalesce(sum(t.cost_nano), 0)::int8 as cost_nano
-from traces t where {_MINE} group by 1 order by 1
+from traces t where t.workspace_id = $1 and {_MINE} group by 1 order by 1
 """  # noqa: S608
 _USER_AGENTS = f"""
 select t.agent_id as name, {_COUNTS}
-from traces t where {_MINE} and t.agent_id is not null group by 1 order by 2 desc, 1 limit 20
+from traces t where t.workspace_id = $1 and {_MINE} and t.agent_id is not null group by 1 order by 2 desc, 1 limit 20
 """  # noqa: S608
 _USER_MODELS = f"""
 select model as name, {_COUNTS}
-from traces t, unnest(t.models) as model where {_MINE} group by 1 order by 2 desc, 1 limit 20
+from traces t, unnest(t.models) as model where t.workspace_id = $1 and {_MINE} group by 1 order by 2 desc, 1 limit 20
 """  # noqa: S608
 _USER_ERRORS = f"""
 select t.error_type as type, nullif(normalise_error(t.error_message), '') as message, count(*) as count,
   max(t.start_time) as last_seen
-from traces t where {_MINE} and t.status <> 0 group by 1, 2 order by 3 desc, 4 desc, 1, 2 limit 20
+from traces t where t.workspace_id = $1 and {_MINE} and t.status <> 0
+group by 1, 2 order by 3 desc, 4 desc, 1, 2 limit 20
 """  # noqa: S608
 _USER_SESSIONS = f"""
 select t.session_id, {_COUNTS}, min(t.start_time) as first_activity, max(t.start_time) as last_activity
-from traces t where {_MINE} and t.session_id is not null group by 1 order by 5 desc, 1 limit 20
+from traces t where t.workspace_id = $1 and {_MINE} and t.session_id is not null group by 1 order by 5 desc, 1 limit 20
 """  # noqa: S608
 _USER_TRACES = f"""
-select {TRACE_COLUMNS} from traces t where {_MINE} order by t.start_time desc, t.trace_id limit 20
+select {TRACE_COLUMNS} from traces t where t.workspace_id = $1 and {_MINE}
+order by t.start_time desc, t.trace_id limit 20
 """  # noqa: S608
 _USER_PARTS = {
     "activity": _USER_ACTIVITY,
