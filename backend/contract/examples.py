@@ -117,7 +117,7 @@ class ExampleBuilder:
         schema = self._resolved(schema)
         stated = self._stated(schema, name)
         if stated is not _NONE:
-            return stated
+            return self._with_nulls(schema, stated)
         options = [option for key in ("anyOf", "oneOf") for option in schema.get(key, ())]
         if options:
             if depth > _DEEPEST and {"type": "null"} in options:
@@ -173,6 +173,23 @@ class ExampleBuilder:
         for option in _parts(schema):
             kinds |= self._kinds(option)
         return kinds
+
+    def _with_nulls(self, schema: Any, stated: Any) -> Any:
+        """Return a stated example with the nulls that FastAPI leaves out of documents."""
+        schema = self._resolved(schema)
+        if isinstance(stated, list):
+            return [self._with_nulls(schema.get("items", {}), item) for item in stated]
+        if not isinstance(stated, dict):
+            return stated
+        fitting = next(
+            (option for option in map(self._resolved, _parts(schema)) if option.get("type") == "object"), schema
+        )
+        properties = fitting.get("properties", {})
+        found = {name: self._with_nulls(properties.get(name, {}), value) for name, value in stated.items()}
+        for name in fitting.get("required", ()):
+            if name not in found and "null" in self._kinds(properties[name]):
+                found[name] = None
+        return found
 
     def _object(self, schema: Any, place: str, depth: int) -> Any:
         required = schema.get("required", ())

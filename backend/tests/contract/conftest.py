@@ -89,6 +89,10 @@ def _populate(platform: Platform) -> Populated:
         wait_until(stored, "the data to be stored")
         spans = client.get("/api/v1/traces/contract-1/spans", headers=owner).json()["data"]
         populated.ids["span_id"] = spans[0]["span_id"]
+        # Nobody works on it here, so that it stays as it is.
+        job = client.post("/api/v1/jobs", json={"type": "cleanup", "params": {}}, headers=owner)
+        assert job.status_code == 202, job.text
+        populated.ids["job_id"] = job.json()["data"]["id"]
     return populated
 
 

@@ -84,6 +84,17 @@ def test_examples_are_put_together_and_what_has_none_is_named() -> None:
     assert builder.missing == ["here.unheard_of"]
 
 
+def test_nulls_that_were_lost_come_back() -> None:
+    nullable = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": nullable, "c": nullable},
+        "required": ["a", "b"],
+        "examples": [{"a": "x"}],
+    }
+    assert ExampleBuilder({}).example_of(schema, "here") == {"a": "x", "b": None}
+
+
 def test_a_recursive_schema_has_an_example_that_ends() -> None:
     node = {
         "type": "object",
