@@ -1,10 +1,8 @@
 """Which days of a workspace changed, counted in the cache server, so that cached answers about them are found stale."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
-
-from redis.asyncio import Redis
 
 _KEPT_SECONDS = 2 * 86_400
 
@@ -23,11 +21,10 @@ def note_changes(pipeline: Any, workspace: int, days: Iterable[date]) -> None:
     pipeline.expire(key, _KEPT_SECONDS)
 
 
-async def read_changes(client: Redis, workspace: int, first: date, last: date) -> Sequence[bytes | None]:
-    """Return the counts of all days from ``first`` to ``last``."""
-    fields = [str(day) for day in range(first.toordinal(), last.toordinal() + 1)]
-    counts: Sequence[bytes | None] = await client.hmget(changes_key(workspace), fields)
-    return counts
+def read_changes(workspace: int, first: date, last: date) -> list[str]:
+    """Return the command whose answer are the counts of all days from ``first`` to ``last``."""
+    days = range(first.toordinal(), last.toordinal() + 1)
+    return ["HMGET", changes_key(workspace), *map(str, days)]
 
 
 def days_between(first: date, last: date) -> list[date]:

@@ -6,17 +6,17 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from query.app.windows import Window
 from shared.auth.context import AuthContext
 from shared.changes import read_changes
 from shared.http.envelope import JsonResponse
-from shared.logging import get_logger
-from shared.telemetry import CACHE_LOOKUPS
+from shared.redis import RedisBatcher
+from shared.telemetry import CACHE_LOOKUPS, FAILURES
 
 SERVICE = "query"
 Load = Callable[[], Awaitable[object]]
@@ -30,10 +30,8 @@ _JITTER = 0.1
 # How long one process computes what others wait for, and how often they look.
 _LOCK_SECONDS = 5.0
 _POLL_SECONDS = 0.02
-# A cache that does not answer is left alone for a while, since every request would wait for it.
-_AWAY_SECONDS = 1.0
 
-logger = get_logger(__name__)
+_READS = ("GET", "HMGET")
 
 
 class ResultCache:
@@ -43,11 +41,10 @@ class ResultCache:
     that miss at the same time one computes, across processes too. Without Redis every request computes.
     """
 
-    def __init__(self, client: Redis | None) -> None:
-        """Build a cache; without a client nothing is kept, but equal requests at the same time share one answer."""
-        self._client = client
+    def __init__(self, redis: RedisBatcher | None) -> None:
+        """Build a cache; without Redis nothing is kept, but equal requests at the same time share one answer."""
+        self._redis = redis
         self._running: dict[str, asyncio.Task[bytes]] = {}
-        self._away_until = 0.0
 
     async def answer(
         self, caller: AuthContext, name: str, parameters: Mapping[str, object], window: Window, load: Load
@@ -85,7 +82,7 @@ class ResultCache:
             if changes is not None:
                 await self._store(key, caller, window, changes, data)
         finally:
-            await self._quietly(lambda client: client.delete(_lock(key)))
+            await self._ask("DEL", _lock(key))
         return data
 
     async def _wait_for_another(self, key: str, caller: AuthContext, window: Window) -> bytes | None:
@@ -93,8 +90,7 @@ class ResultCache:
         deadline = time.monotonic() + _LOCK_SECONDS
         milliseconds = int(_LOCK_SECONDS * 1000)
         while time.monotonic() < deadline:
-            taken = await self._quietly(lambda client: client.set(_lock(key), b"1", nx=True, px=milliseconds))
-            if taken or not self._is_there:
+            if await self._ask("SET", _lock(key), b"1", "NX", "PX", milliseconds, default=True):
                 return None
             await asyncio.sleep(_POLL_SECONDS)
             found = await self._find(key, caller, window)
@@ -103,7 +99,7 @@ class ResultCache:
         return None
 
     async def _find(self, key: str, caller: AuthContext, window: Window) -> bytes | None:
-        entry = await self._quietly(lambda client: client.get(key))
+        entry = await self._ask("GET", key)
         if entry is None:
             return None
         # The key inside tells an answer that a client library handed to the wrong request from the right one.
@@ -121,30 +117,25 @@ class ResultCache:
     async def _store(self, key: str, caller: AuthContext, window: Window, changes: str, data: bytes) -> None:
         entry = orjson.dumps([key, time.time(), changes]) + b"\n" + data
         seconds = _lifetime(window) * random.uniform(1 - _JITTER, 1 + _JITTER)
-        await self._quietly(lambda client: client.set(key, entry, px=max(1, int(seconds * 1000))))
+        await self._ask("SET", key, entry, "PX", max(1, int(seconds * 1000)))
 
     async def _changes(self, caller: AuthContext, window: Window) -> str | None:
         """Return what differs whenever a day of the window has changed, None when that cannot be told."""
         first, last = window.start.date(), (window.until + timedelta(hours=1)).date()
-        counts = await self._quietly(lambda client: read_changes(client, caller.workspace_number, first, last))
+        counts = await self._ask(*read_changes(caller.workspace_number, first, last))
         if counts is None:
             return None
         return hashlib.blake2b(b",".join(count or b"-" for count in counts), digest_size=12).hexdigest()
 
-    @property
-    def _is_there(self) -> bool:
-        return self._client is not None and self._away_until <= time.monotonic()
-
-    async def _quietly(self, command: Callable[[Redis], Awaitable[object]]) -> object:
-        """Return the answer of Redis, None while it does not answer."""
-        if self._client is None or not self._is_there:
-            return None
+    async def _ask(self, *command: Any, default: Any = None) -> Any:
+        """Return the answer of Redis, or the default while it does not answer."""
+        if self._redis is None:
+            return default
         try:
-            return await command(self._client)
+            return await (self._redis.read(*command) if command[0] in _READS else self._redis.submit(*command))
         except (RedisError, OSError, TimeoutError) as error:
-            self._away_until = time.monotonic() + _AWAY_SECONDS
-            logger.warning("result_cache_away", error=type(error).__name__)
-            return None
+            FAILURES.labels(SERVICE, "result_cache", type(error).__name__).inc()
+            return default
 
 
 def _key(caller: AuthContext, name: str, parameters: Mapping[str, object]) -> str:

@@ -11,7 +11,7 @@ from shared.auth.internal import InternalTokenVerifier
 from shared.database import create_pool, ping
 from shared.http.application import create_service_app
 from shared.http.guard import InternalAuthenticator
-from shared.redis import connect
+from shared.redis import RedisBatcher, connect
 
 SERVICE = "query"
 
@@ -38,7 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
         stack.push_async_callback(cache_client.aclose)
         app.state.pool = pool
         app.state.metadata = metadata
-        app.state.cache = ResultCache(cache_client if settings.query_cache == "on" else None)
+        app.state.cache = ResultCache(
+            RedisBatcher(cache_client, outage_seconds=_CACHE_SECONDS) if settings.query_cache == "on" else None
+        )
         app.state.checks = {"traces_database": lambda: ping(pool)}
         app.state.authenticator = InternalAuthenticator(
             InternalTokenVerifier(settings.internal_token_secret.get_secret_value(), SERVICE)
