@@ -53,7 +53,7 @@ def build_document() -> Document:
         "info": {
             "title": texts.TITLE,
             "version": texts.VERSION,
-            "description": markdown(texts.INFO + (texts.LIVE if "/api/v1/ws-ticket" in paths else "")),
+            "description": markdown(texts.INFO + texts.LIVE),
         },
         "servers": [{"url": "/", "description": "The gateway that answers this document"}],
         "tags": [{"name": name, "description": text} for name, text in texts.TAGS.items() if name in used],

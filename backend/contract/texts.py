@@ -1,5 +1,21 @@
 """The words of the document that belong to no single operation."""
 
+from gateway.app.live.frames import DEGRADED, READY, RECOVERED, RESYNC
+from gateway.app.live.hub import (
+    CLOSE_FORBIDDEN,
+    CLOSE_MISBEHAVED,
+    CLOSE_RESTARTING,
+    CLOSE_TOO_MANY,
+    CLOSE_TRY_LATER,
+    CLOSE_UNAUTHORIZED,
+)
+from shared.streams.events import EVENTS
+
+
+def _listed(*names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 TITLE = "Agent Observability Platform"
 VERSION = "1.0"
 
@@ -28,11 +44,16 @@ digits or `_.:-`.
 answer.
 """
 
-LIVE = """
+LIVE = f"""
+
 **Live events.** `POST /api/v1/ws-ticket` gives a ticket for one connection within 30 seconds. Connect a
-WebSocket to `/ws/{workspace_id}` with the sub-protocols `v1` and `ticket.` followed by the ticket. Each frame
-is a JSON object with `id`, `event`, `data` and `time`; `?last_event_id=` goes on behind an event. Without a
-valid ticket the server closes with 4401, for another workspace with 4403.
+WebSocket to the address it gives, `/ws/{{workspace_id}}`, with the sub-protocols `v1` and `ticket.` followed by
+the ticket. Each frame is a JSON object with `id`, `event`, `data` and `time`. Events are {_listed(*EVENTS)};
+`{READY}` comes first, `{RESYNC}` says that events may be missing, `{DEGRADED}` and `{RECOVERED}` that none come
+for a while and that they come again. After a break, `?last_event_id=` goes on behind the event of that id. The
+server closes with {CLOSE_UNAUTHORIZED} without a valid ticket or once it no longer counts, {CLOSE_FORBIDDEN}
+for another workspace, {CLOSE_TOO_MANY} beyond the number of connections, {CLOSE_MISBEHAVED} for messages it
+does not take, {CLOSE_RESTARTING} when it stops and {CLOSE_TRY_LATER} when a client reads too slowly.
 """
 
 # Names that mean the same at every address, for parameters that say nothing of themselves.
