@@ -68,7 +68,7 @@ class _CrashWatch:
 
 def report(name: str, state: str, detail: str = "") -> None:
     """Print one line of progress."""
-    print(f"  {name:<14}{state:<9}{detail}".rstrip(), flush=True)
+    print(f"  {name:<19}{state:<9}{detail}".rstrip(), flush=True)
 
 
 def start(deployment: Deployment, *, attached: bool = False) -> None:

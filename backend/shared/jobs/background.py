@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+from structlog.contextvars import bind_contextvars
+
 from shared.jobs.config import WorkerSettings
 from shared.jobs.parts import Background
 from shared.logging import get_logger
@@ -25,10 +27,12 @@ class BackgroundThread:
     Args:
         work: Runs until its event is set.
         settings: Given to it.
+        service: Name under which it logs.
     """
 
-    def __init__(self, work: Background, settings: WorkerSettings) -> None:
+    def __init__(self, work: Background, settings: WorkerSettings, service: str) -> None:
         self._work = work
+        self._service = service
         self._settings = settings
         self._name = f"{work.__module__}.{getattr(work, '__qualname__', 'work')}"
         self._loop = asyncio.new_event_loop()
@@ -57,6 +61,7 @@ class BackgroundThread:
         self._loop.run_until_complete(self._supervise())
 
     async def _supervise(self) -> None:
+        bind_contextvars(service=self._service)
         failures = 0
         while not self._stopping.is_set():
             started = time.monotonic()

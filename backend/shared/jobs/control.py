@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from structlog.contextvars import bind_contextvars
 
 from shared.database import Pool, create_pool, is_dependency_error
 from shared.jobs import upkeep
@@ -74,6 +75,7 @@ class Control:
         """Run something on the loop and wait for it."""
 
         async def run() -> Any:
+            bind_contextvars(service=f"{self._parts.service}-worker")
             return await work()
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
@@ -121,6 +123,7 @@ class Control:
             self._loop.close()
 
     async def _serve(self) -> None:
+        bind_contextvars(service=f"{self._parts.service}-worker")
         settings = self._settings
         self._metadata = await create_pool(settings.postgres_url, service=f"{self._parts.service}-worker", size=3)
         self._redis = connect(settings.redis_url, connections=4)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from structlog.contextvars import bind_contextvars
 
 from shared.database import Pool, create_pool, is_dependency_error
 from shared.errors import ApiError, UnavailableError
@@ -71,6 +72,7 @@ async def run_job(
         settings: Settings of the service.
         stopping: Set when the process stops; the job is then given back.
     """
+    bind_contextvars(service=f"{service}-worker", job_id=str(job_id))
     async with AsyncExitStack() as stack:
         metadata = await create_pool(settings.postgres_url, service=f"{service}-worker", size=2)
         stack.push_async_callback(_close, metadata)
@@ -187,7 +189,7 @@ class JobRun:
         claim = self._claim
         begun = "went on" if claim.checkpoint else "began"
         took = ", taken over from a worker that was lost" if claim.taken_over else ""
-        logger.info("job_started", job_id=str(claim.job_id), type=claim.kind.name, attempt=claim.attempt)
+        logger.info("job_started", type=claim.kind.name, attempt=claim.attempt)
         beating = asyncio.create_task(self._beat())
         task = asyncio.ensure_future(self._work(work, f"attempt {claim.attempt} {begun} on {worker}{took}"))
         try:
@@ -239,7 +241,7 @@ class JobRun:
         if task.done() and not task.cancelled() and error is None:
             await self._finish("succeeded", result=task.result(), line="finished")
         elif interruption in ("superseded", "lost") or isinstance(error, JobSupersededError):
-            logger.warning("job_superseded", job_id=str(claim.job_id), reason=interruption or "fence")
+            logger.warning("job_superseded", reason=interruption or "fence")
         elif interruption == "stopping":
             await self._give_back(0.0, None, counted=False, line="the worker stops; the job waits for another")
         elif interruption == "denied":
@@ -251,12 +253,12 @@ class JobRun:
             await self._try_again(error)
         else:
             reason = _describe(error)
-            logger.error("job_failed", job_id=str(claim.job_id), type=claim.kind.name, exc_info=error)
+            logger.error("job_failed", type=claim.kind.name, exc_info=error)
             await self._finish("failed", error=reason, line=f"failed: {reason}", level="error")
 
     async def _try_again(self, error: BaseException) -> None:
         claim, reason = self._claim, _describe(error)
-        logger.warning("job_waits", job_id=str(claim.job_id), error=type(error).__name__)
+        logger.warning("job_waits", error=type(error).__name__)
         if claim.attempt >= claim.max_attempts:
             line = f"failed at attempt {claim.attempt} of {claim.max_attempts}: {reason}"
             await self._finish("failed", error=reason, line=line, level="error")
@@ -280,7 +282,7 @@ class JobRun:
                 await claims.finish(self._metadata, self._claim, status, result=result, error=error),
             )
             self._progress = 1.0 if status == "succeeded" else self._progress
-            logger.info("job_ended", job_id=str(self._claim.job_id), type=self._claim.kind.name, status=status)
+            logger.info("job_ended", type=self._claim.kind.name, status=status)
             await self._announce(status)
 
     async def _give_back(
@@ -305,7 +307,7 @@ class JobRun:
                 return
             except Exception as error:
                 if not is_dependency_error(error) or time.monotonic() > deadline or self._stopping.is_set():
-                    logger.exception("job_end_not_written", job_id=str(self._claim.job_id))
+                    logger.exception("job_end_not_written")
                     return
                 await asyncio.sleep(0.5)
 

@@ -15,6 +15,7 @@ STATUSES: tuple[JobStatus, ...] = ("queued", "running", "succeeded", "failed", "
 
 MAX_REPLAYED_IDS = 10_000
 _MAX_FIELDS = 100
+_MAX_NAME = 256
 
 
 class JobParams(BaseModel):
@@ -50,6 +51,12 @@ class RepriceParams(_Range):
     """Spans whose cost is worked out again by the prices known now; a dry run changes nothing."""
 
     dry_run: bool = Field(False, description="Only tell what would change")
+    provider: Annotated[str, Field(min_length=1, max_length=_MAX_NAME)] | None = Field(
+        None, description="Only spans of this provider", examples=["openai"]
+    )
+    model: Annotated[str, Field(min_length=1, max_length=_MAX_NAME)] | None = Field(
+        None, description="Only spans of this model, as answered or as asked for", examples=["gpt-4o"]
+    )
 
 
 class ReplayFilter(JobParams):

@@ -12,6 +12,7 @@ from typing import get_args
 from uuid import UUID
 
 from celery.beat import EmbeddedService, Scheduler
+from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 
@@ -60,7 +61,7 @@ class JobWorker:
         self._stopping = threading.Event()
         self.name = f"{parts.service}-{secrets.token_hex(4)}"
         self._control = Control(parts, settings, self.name, slots, lambda: self._busy)
-        self._background = [BackgroundThread(work, settings) for work in parts.background]
+        self._background = [BackgroundThread(work, settings, f"{parts.service}-worker") for work in parts.background]
         self._celery = create_celery(
             parts.service,
             settings.redis_url,
@@ -75,6 +76,8 @@ class JobWorker:
         """Work until a signal ends the process, and return its exit code."""
         # It warns about root for the sake of pickle, which is not accepted here.
         warnings.filterwarnings("ignore", category=SecurityWarning)
+        # Of a choice that the configuration has made.
+        warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
         for noisy in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         # Bound to this method, since Celery keeps weak references only.
