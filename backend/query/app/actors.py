@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from query.app.figures import ratio, rounded
@@ -19,6 +19,8 @@ from shared.normalisation.jsonready import json_ready
 # Measures of the rollups by the names of sorts.
 SUMS = {"trace_count": "n", "error_count": "errors", "cost_usd": "cost_nano", "tokens_total": "tokens_total"}
 _TIMES = ("last_activity", "first_activity")
+# An open window goes on to the end of a week.
+_ROUNDING = timedelta(weeks=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,7 @@ def read_listing(name: str, parameters: SessionParameters | UserParameters, *, n
         first, second, start, end, until, ceiling = decode_cursor(
             parameters.cursor, f"{name}:{parameters.sort}", readers
         )
-        # An open window is as long as makes whole weeks.
-        if not start < end or end - start > LONGEST + 15 * CLOCK_TOLERANCE * 24:
+        if not start < end or end - start > LONGEST + _ROUNDING:
             raise InvalidFieldsError("The cursor is not valid.", details=[FieldProblem("cursor", "has no such range")])
         after = (first, second)
         window = Window(start, end, until, is_open=window.is_open)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from query.app.actors import Listing, read_listing
-from query.app.models.actors import SessionParameters, UserParameters
+from query.app.models.actors import Session, SessionParameters, SessionWithTraces, User, UserDetail, UserParameters
 from query.app.queries import actors as queries
 from query.app.routes.listing import _page
 from query.tests.conftest import OTHER_WORKSPACE, WORKSPACE, Api
@@ -66,7 +66,9 @@ async def test_a_session_shows_what_its_traces_come_to(api: Api, database: async
         "output_preview": "hi",
     }
     assert session == expected
+    Session.model_validate(session)
     detail = (await api.read(f"{SESSIONS}/s%2F1"))["data"]
+    SessionWithTraces.model_validate(detail)
     assert {name: detail[name] for name in expected} == expected
     assert [trace["trace_id"] for trace in detail["traces"]] == ["first", "second"]
     assert detail["traces"][1]["scores"] == {"helpful": False, "tone": "warm"}
@@ -94,7 +96,9 @@ async def test_a_user_shows_what_its_traces_come_to(api: Api, database: asyncpg.
     (user,) = (await api.read(USERS, {"range": "7d"}))["data"]
     assert (user["user_id"], user["trace_count"], user["session_count"], user["error_count"]) == ("u-1", 3, 2, 2)
     assert (user["cost_usd"], user["cost_source"], user["agents"]) == (3.0, "reported", ["support", "triage"])
+    User.model_validate(user)
     detail = (await api.read(f"{USERS}/u-1"))["data"]
+    UserDetail.model_validate(detail)
     assert {name: detail[name] for name in user} == user
     assert sum(day["trace_count"] for day in detail["activity"]) == 3
     assert [day["day"] for day in detail["activity"]] == sorted({start.date().isoformat() for start in days})

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from query.app.models.actors import Agent
 from query.app.queries.agents import read_agent_totals, read_last_seen
 from query.app.windows import window_of
 from query.tests.conftest import OTHER_WORKSPACE, WORKSPACE, WORKSPACE_IDS, Api, calling, make_settings
@@ -53,6 +54,7 @@ async def test_an_agent_shows_its_figures_and_its_name(
     await store_trace(database, OTHER_WORKSPACE, "theirs", agent_id="secret")
     body = await api.read(PATH)
     support, rare = body["data"]
+    Agent.model_validate(support)
     assert (support["agent_id"], support["display_name"], support["description"]) == ("support", "Support 1", "Answers")
     assert (support["trace_count"], support["error_count"], support["error_rate"]) == (4, 1, 0.25)
     assert (support["tokens_total"], support["cost_usd"], support["unpriced_count"]) == (40, 3.0, 1)

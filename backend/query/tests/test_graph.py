@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from query.app.graph import Evidence, Graph, build_graph
+from query.app.models import graph as models
 from query.app.queries import graph as queries
 from query.app.queries import traces
 from query.app.routes.graph import _handoffs
@@ -48,8 +49,10 @@ def tool(span_id: int, parent: int | None, name: str, **columns: Any) -> dict[st
 
 
 async def read(api: Api, trace_id: str = TRACE, **params: object) -> Any:
-    """Return the graph of a trace."""
-    return (await api.read(f"{PATH}/{trace_id}/graph", params))["data"]
+    """Return the graph of a trace, which looks as it is described."""
+    graph = (await api.read(f"{PATH}/{trace_id}/graph", params))["data"]
+    models.Graph.model_validate(graph)
+    return graph
 
 
 def edges(graph: Any) -> list[tuple[str, str, str, int]]:
