@@ -6,11 +6,13 @@ https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import cache
 from struct import Struct
 from typing import Any
 
 import orjson
 
+from shared.domain import SpanKind
 from shared.normalisation.model import LogFacts, SpanRow, TraceRow
 
 SPAN_COLUMNS = (
@@ -25,7 +27,7 @@ TRACE_COLUMNS = (
     "duration_us", "span_count", "llm_call_count", "tool_call_count", "error_count", "tokens_input", "tokens_output",
     "tokens_total", "tokens_cached", "tokens_cache_write", "tokens_reasoning", "cost_nano", "cost_source", "ttft_us",
     "models", "providers", "environment", "release", "service", "tags", "metadata", "input_preview", "output_preview",
-    "error_type", "error_message", "revision",
+    "error_type", "error_message", "kinds", "tools", "services", "revision",
 )  # fmt: skip
 PAYLOAD_COLUMNS = ("workspace_id", "trace_id", "start_time", "span_ids", "format", "body")
 LOG_COLUMNS = (
@@ -48,7 +50,7 @@ TRAILER = b"\xff\xff"
 
 # PostgreSQL counts microseconds from the start of 2000.
 EPOCH_2000_US = 946_684_800_000_000
-_INT8_OID, _TEXT_OID, _DATE_OID, _UUID_OID = 20, 25, 1082, 2950
+_INT8_OID, _INT2_OID, _TEXT_OID, _DATE_OID, _UUID_OID = 20, 21, 25, 1082, 2950
 _FIRST_DAY = date(2000, 1, 1)
 _REPLACEMENT = "\ufffd"
 _CACHED_TEXTS = 16_384
@@ -124,6 +126,12 @@ def _text_list(values: Sequence[str]) -> bytes:
                 _lists.clear()
             _lists[key] = found
     return found
+
+
+@cache
+def _kind_list(kinds: tuple[SpanKind, ...]) -> bytes:
+    """Return an array of kinds in the order of their numbers, of which there are few."""
+    return _array(_INT2_OID, [b"\0\0\0\2\0" + bytes((kind,)) for kind in kinds])
 
 
 def encode_json(value: object) -> bytes:
@@ -241,7 +249,7 @@ def encode_trace(workspace: int, row: TraceRow, revision: int) -> bytes:
     service = row.services[0] if row.services else None
     return b"".join(
         (
-            _trace_head(35, 4, workspace, 16, row.trace_id, 8, row.start_ns // 1000 - EPOCH_2000_US),
+            _trace_head(38, 4, workspace, 16, row.trace_id, 8, row.start_ns // 1000 - EPOCH_2000_US),
             _long_text(row.external_trace_id),
             texts(row.name) or _text(row.name),
             texts(row.agent_id) or _text(row.agent_id),
@@ -270,6 +278,9 @@ def encode_trace(workspace: int, row: TraceRow, revision: int) -> bytes:
             _long_text(row.output_preview),
             texts(row.error_type) or _text(row.error_type),
             _long_text(row.error_message),
+            _kind_list(tuple(row.kinds)),
+            _text_list(row.tools),
+            _text_list(row.services),
             _int8(8, revision),
         )
     )

@@ -8,8 +8,8 @@ from fastapi import Depends, Path, Query, Request
 from starlette.routing import Match
 from starlette.types import Scope
 
-from query.app.filters import METADATA_PREFIX, TraceQuery, check_names, read_query
-from query.app.models.traces import SpanPageParameters, SpanParameters, TraceParameters
+from query.app.filters import OPEN_PREFIXES, TraceFilter, TraceQuery, check_names, read_filter, read_query
+from query.app.models.traces import FacetParameters, SpanPageParameters, SpanParameters, TraceParameters
 from shared.auth.context import AuthContext
 from shared.auth.permissions import Permission
 from shared.database import Pool
@@ -38,15 +38,25 @@ def _names(model: type[Any]) -> list[str]:
 
 
 _TRACE_NAMES = _names(TraceParameters)
+_FACET_NAMES = _names(FacetParameters)
 _SPAN_PAGE_NAMES = _names(SpanPageParameters)
 _SPAN_NAMES = _names(SpanParameters)
 
 
-def _trace_query(request: Request, parameters: Annotated[TraceParameters, Query()]) -> TraceQuery:
+def _open_filters(request: Request, names: list[str]) -> list[tuple[str, str]]:
     given = request.query_params.multi_items()
-    check_names((name for name, _ in given), _TRACE_NAMES, METADATA_PREFIX)
-    metadata = [(name, value) for name, value in given if name.startswith(METADATA_PREFIX)]
-    return read_query(parameters, metadata, now=datetime.now(UTC))
+    check_names((name for name, _ in given), names, OPEN_PREFIXES)
+    return [(name, value) for name, value in given if name.startswith(OPEN_PREFIXES)]
+
+
+def _trace_query(request: Request, parameters: Annotated[TraceParameters, Query()]) -> TraceQuery:
+    return read_query(parameters, _open_filters(request, _TRACE_NAMES), now=datetime.now(UTC))
+
+
+def _facet_query(
+    request: Request, parameters: Annotated[FacetParameters, Query()]
+) -> tuple[FacetParameters, TraceFilter]:
+    return parameters, read_filter(parameters, _open_filters(request, _FACET_NAMES), now=datetime.now(UTC))
 
 
 def _span_page(request: Request, parameters: Annotated[SpanPageParameters, Query()]) -> SpanPageParameters:
@@ -83,6 +93,7 @@ CostWriter = Annotated[AuthContext, Depends(require(Permission.COST_WRITE))]
 Traces = Annotated[Pool, Depends(_pool)]
 Metadata = Annotated[Pool, Depends(_metadata)]
 TraceQueryParameters = Annotated[TraceQuery, Depends(_trace_query)]
+FacetQuery = Annotated[tuple[FacetParameters, TraceFilter], Depends(_facet_query)]
 SpanPage = Annotated[SpanPageParameters, Depends(_span_page)]
 SpanOptions = Annotated[SpanParameters, Depends(_span_parameters)]
 NoParameters = Depends(_no_parameters)

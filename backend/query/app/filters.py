@@ -1,213 +1,284 @@
-"""What the parameters of the list of traces ask for, as conditions with values fit for the database."""
+"""What requests for lists of traces ask for: parameters and JSON bodies become the same ``TraceQuery``."""
 
-import unicodedata
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from difflib import get_close_matches
+from decimal import Decimal
+from typing import Any
 
-from query.app.models.traces import TraceParameters
+from query.app.fields import FACETS, METADATA_PREFIX, SCORE_PREFIX
+from query.app.filter_tree import Either, Every, Node, compare, read_tree, suggest
+from query.app.models.traces import FilterParameters, SearchBody, Selection, TraceParameters
 from query.app.presentation import TRACE_FIELDS
-from shared.domain import NANO_PER_USD, CostSource, SpanKind, Status
 from shared.errors import FieldProblem, InvalidFieldsError
-from shared.http.cursor import decode_cursor, encode_cursor, optional, read_time, read_uuid
+from shared.http.cursor import decode_cursor, encode_cursor, optional, read_integer, read_time, read_uuid
 from shared.http.ranges import LONGEST, parse_range
-from shared.ids import trace_key
 
-METADATA_PREFIX = "metadata."
+# Parameters that exist for every key of the metadata and every name of a score.
+OPEN_PREFIXES = (METADATA_PREFIX, SCORE_PREFIX, f"min_{SCORE_PREFIX}", f"max_{SCORE_PREFIX}")
 # Every route takes the workspace as a parameter; the guard compares it with the credential's.
 COMMON_PARAMETERS = ("workspace_id", "workspace")
 # Senders whose clock is ahead are accepted by as much, so a range that ends now reaches as far.
 CLOCK_TOLERANCE = timedelta(hours=1)
+BY_TIME = "start_time"
 
-_TEXT_FILTERS = (
-    "agent_id",
-    "session_id",
-    "user_id",
-    "provider",
-    "model",
-    "tool_name",
-    "service",
-    "environment",
-    "release",
-)
-_LONGEST_METADATA_KEY = 256
-_MOST_METADATA_FILTERS = 20
-_MICROSECONDS = 1000
+_EXACT = (
+    "trace_id", "name", "agent_id", "session_id", "user_id", "status", "provider", "model", "environment", "release",
+    "cost_source", "error_type",
+)  # fmt: skip
+_OF_SPANS = ("kind", "tool_name", "service")
+_FLAGS = ("has_error", "has_feedback", "has_score", "has_user", "has_session")
+_BOUNDED = (
+    "duration_ms", "ttft_ms", "cost_usd", "tokens_input", "tokens_output", "tokens_total", "span_count",
+    "llm_call_count", "tool_call_count", "error_count", "feedback",
+)  # fmt: skip
+_MOST_OPEN_FILTERS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition by name, see ``queries``, and the values it is bound to."""
+class Sort:
+    """An order of traces; absent values come last either way, and equal ones newest first."""
 
-    name: str
-    values: tuple[object, ...]
+    field: str
+    descending: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "Sort":
+        """Return the order that a request names, for example ``-cost_usd``."""
+        return cls(text.removeprefix("-"), text.startswith("-"))
+
+    def __str__(self) -> str:
+        return f"-{self.field}" if self.descending else self.field
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of a row in its list; ``value`` is what it is sorted by, None when it is sorted by time."""
+
+    value: int | None
+    start_time: datetime
+    key: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFilter:
+    """Which traces are asked for; the range is None when they were named by their ids."""
+
+    start: datetime | None
+    end: datetime | None
+    node: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TraceQuery:
-    """A page of the list of traces.
+    """A page of a list of traces: ``after`` is the place of the last row before it, ``fields`` is empty for all."""
 
-    ``start`` and ``end`` are None when the traces were named by their ids; ``after`` is the place of the last row of
-    the page before. ``fields`` is empty for all.
-    """
-
-    start: datetime | None
-    end: datetime | None
-    conditions: tuple[Condition, ...]
-    newest_first: bool
+    filter: TraceFilter
+    sort: Sort
     limit: int
-    after: tuple[datetime, uuid.UUID] | None
+    after: Place | None
     fields: tuple[str, ...]
 
-    def cursor(self, start_time: datetime, key: uuid.UUID) -> str:
+    def cursor(self, place: Place) -> str:
         """Return the cursor of the page behind a row; it keeps the range, so that ``24h`` stays the same 24 hours."""
-        return encode_cursor(_cursor_kind(self.newest_first), start_time, key, self.start, self.end)
+        value = () if self.sort.field == BY_TIME else (place.value,)
+        kept = (place.start_time, place.key, self.filter.start, self.filter.end)
+        return encode_cursor(_cursor_kind(self.sort), *value, *kept)
 
 
-def read_query(parameters: TraceParameters, metadata: Sequence[tuple[str, str]], *, now: datetime) -> TraceQuery:
+def read_query(parameters: TraceParameters, open_filters: Sequence[tuple[str, str]], *, now: datetime) -> TraceQuery:
     """Return what a request for the list of traces asks for.
 
     Args:
         parameters: The declared parameters.
-        metadata: Name and value of each ``metadata.KEY`` parameter.
+        open_filters: Name and value of each parameter that begins with one of ``OPEN_PREFIXES``.
         now: The present, in UTC.
 
     Raises:
         InvalidFieldsError: Names the parameter that is not valid.
     """
-    newest_first = parameters.sort == "-start_time"
-    start, end = _read_range(parameters, now)
-    after = None
-    if parameters.cursor is not None:
-        readers = (read_time, read_uuid, optional(read_time), optional(read_time))
-        start_time, key, start, end = decode_cursor(parameters.cursor, _cursor_kind(newest_first), readers)
-        if (start is None) != (end is None) or (start is not None and end - start > LONGEST + CLOCK_TOLERANCE):
-            raise InvalidFieldsError("The cursor is not valid.", details=[FieldProblem("cursor", "has no such range")])
-        if start is None and not parameters.trace_id:
-            raise InvalidFieldsError(
-                "The cursor is not valid.", details=[FieldProblem("cursor", "belongs to a list with trace_id")]
-            )
-        after = (start_time, key)
-    return TraceQuery(
-        start=start,
-        end=end,
-        conditions=(*_conditions(parameters), *_metadata_conditions(metadata)),
-        newest_first=newest_first,
-        limit=parameters.limit,
-        after=after,
-        fields=_read_fields(parameters.fields),
-    )
+    return _query(parameters, read_filter(parameters, open_filters, now=now))
 
 
-def check_names(names: Iterable[str], known: Sequence[str], prefix: str | None = None) -> None:
+def read_search(body: SearchBody, *, now: datetime) -> TraceQuery:
+    """Return what a search asks for.
+
+    Raises:
+        InvalidFieldsError: Names the part of the body that is not valid.
+    """
+    return _query(body, read_search_filter(body, now=now))
+
+
+def read_filter(parameters: FilterParameters, open_filters: Sequence[tuple[str, str]], *, now: datetime) -> TraceFilter:
+    """Return which traces the parameters of a list name.
+
+    Raises:
+        InvalidFieldsError: Names the parameter that is not valid.
+    """
+    parts = (*_conditions(parameters), *_open_conditions(open_filters))
+    start, end = _read_range(parameters, now, may_be_open=bool(parameters.trace_id))
+    return TraceFilter(start, end, Every(parts) if parts else None)
+
+
+def read_search_filter(body: Selection, *, now: datetime) -> TraceFilter:
+    """Return which traces a search names.
+
+    Raises:
+        InvalidFieldsError: Names the part of the body that is not valid.
+    """
+    check_names(body.model_extra or (), _names_of(type(body)), noun="part of a search")
+    node = None if body.filter is None else read_tree(body.filter)
+    start, end = _read_range(body, now)
+    return TraceFilter(start, end, node)
+
+
+def read_facet_names(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the facets that a request names, all of them when it names none.
+
+    Raises:
+        InvalidFieldsError: Some do not exist.
+    """
+    return _choose("facets", values, FACETS, "facet") or FACETS
+
+
+def check_names(
+    names: Iterable[str], known: Sequence[str], prefixes: Sequence[str] = (), *, noun: str = "parameter"
+) -> None:
     """Refuse parameters that do not exist, since ignoring a misspelt filter would answer something else.
 
     Args:
         names: Names of the parameters of a request.
         known: Names that exist.
-        prefix: Names that begin so exist as well.
+        prefixes: Names that begin with one of these exist as well.
+        noun: What the names are.
 
     Raises:
         InvalidFieldsError: Names each unknown parameter and the known one nearest to it.
     """
     choices = (*known, *COMMON_PARAMETERS)
-    unknown = [name for name in names if name not in choices and not (prefix and name.startswith(prefix))]
+    unknown = [name for name in names if name not in choices and not name.startswith(tuple(prefixes))]
     if unknown:
-        offered = (*choices, f"{prefix}KEY") if prefix else choices
-        details = [FieldProblem(name[:100], _suggest(name, offered)) for name in dict.fromkeys(unknown)]
+        offered = (*choices, *(f"{prefix}KEY" for prefix in prefixes))
+        details = [FieldProblem(name[:100], suggest(name, offered, noun)) for name in dict.fromkeys(unknown)]
         raise InvalidFieldsError("Some parameters do not exist.", details=details[:50])
 
 
-def _suggest(name: str, choices: Sequence[str], noun: str = "parameter") -> str:
-    nearest = get_close_matches(name[:100].lower(), choices, n=1, cutoff=0.0)
-    return f"is not a {noun}; the nearest is '{nearest[0]}'"
+def _names_of(model: type[Selection]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _cursor_kind(newest_first: bool) -> str:
-    return "traces:-start_time" if newest_first else "traces:start_time"
+def _query(asked: TraceParameters | SearchBody, found: TraceFilter) -> TraceQuery:
+    sort = Sort.parse(asked.sort)
+    after = None
+    if asked.cursor is not None:
+        after, start, end = _read_cursor(asked.cursor, sort)
+        if (start is None) != (end is None) or (start is not None and end - start > LONGEST + CLOCK_TOLERANCE):
+            raise _refuse_cursor("has no such range")
+        if start is None and found.start is not None:
+            raise _refuse_cursor("belongs to a list with trace_id")
+        found = TraceFilter(start, end, found.node)
+    return TraceQuery(found, sort, asked.limit, after, _choose("fields", asked.fields, TRACE_FIELDS, "field"))
 
 
-def _read_range(parameters: TraceParameters, now: datetime) -> tuple[datetime | None, datetime | None]:
-    named = parameters.range_name is not None or parameters.start is not None or parameters.end is not None
-    if parameters.trace_id and not named:
+def _read_cursor(text: str, sort: Sort) -> tuple[Place, Any, Any]:
+    readers = (read_time, read_uuid, optional(read_time), optional(read_time))
+    if sort.field == BY_TIME:
+        start_time, key, start, end = decode_cursor(text, _cursor_kind(sort), readers)
+        return Place(None, start_time, key), start, end
+    value, start_time, key, start, end = decode_cursor(text, _cursor_kind(sort), (optional(read_integer), *readers))
+    return Place(value, start_time, key), start, end
+
+
+def _refuse_cursor(message: str) -> InvalidFieldsError:
+    return InvalidFieldsError("The cursor is not valid.", details=[FieldProblem("cursor", message)])
+
+
+def _cursor_kind(sort: Sort) -> str:
+    return f"traces:{sort}"
+
+
+def _read_range(
+    asked: FilterParameters | Selection, now: datetime, *, may_be_open: bool = False
+) -> tuple[datetime | None, datetime | None]:
+    named = asked.range_name is not None or asked.start is not None or asked.end is not None
+    if may_be_open and not named:
         return None, None
-    found = parse_range(parameters.range_name, parameters.start, parameters.end, now=now)
-    open_ended = parameters.end is None
-    return found.start, found.end + CLOCK_TOLERANCE if open_ended else found.end
+    found = parse_range(asked.range_name, asked.start, asked.end, now=now)
+    return found.start, found.end + CLOCK_TOLERANCE if asked.end is None else found.end
 
 
-def _read_fields(values: Sequence[str]) -> tuple[str, ...]:
-    fields = tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
-    unknown = [name for name in fields if name not in TRACE_FIELDS]
+def _choose(parameter: str, values: Sequence[str], known: Sequence[str], noun: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(_parts(values)))
+    unknown = [name for name in chosen if name not in known]
     if unknown:
-        details = [
-            FieldProblem("fields", f"'{name[:100]}' {_suggest(name, TRACE_FIELDS, 'field')}") for name in unknown
-        ]
-        raise InvalidFieldsError("Some fields do not exist.", details=details)
-    return fields
+        details = [FieldProblem(parameter, f"'{name[:100]}' {suggest(name, known, noun)}") for name in unknown]
+        raise InvalidFieldsError(f"Some {parameter} do not exist.", details=details)
+    return chosen
 
 
-def _conditions(parameters: TraceParameters) -> Iterable[Condition]:
-    for name in _TEXT_FILTERS:
+def _parts(values: Iterable[str]) -> Iterable[str]:
+    return (part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def _conditions(parameters: FilterParameters) -> Iterable[Node]:
+    for name in (*_EXACT, *_OF_SPANS):
         values: list[str] = getattr(parameters, name)
         if values:
-            yield Condition(name, (_spellings(values),))
-    if parameters.trace_id:
-        yield Condition("trace_id", ([uuid.UUID(bytes=trace_key(value)) for value in parameters.trace_id],))
-    if parameters.status:
-        yield Condition("status", ([Status.from_word(word) for word in parameters.status],))
-    if parameters.kind:
-        yield Condition("kind", ([SpanKind.from_word(word) for word in parameters.kind],))
-    if parameters.cost_source:
-        yield Condition("cost_source", ([CostSource.from_word(word) for word in parameters.cost_source],))
-    tags = list(dict.fromkeys(part.strip() for value in parameters.tags for part in value.split(",") if part.strip()))
-    if tags:
-        if parameters.tags_mode == "any":
-            yield Condition("any_tag", (_spellings(tags),))
-        else:
-            yield from (Condition("any_tag", (_spellings([tag]),)) for tag in tags)
-    if parameters.has_error is not None:
-        yield Condition("has_error", (parameters.has_error,))
-    yield from _bounds("duration", parameters.min_duration_ms, parameters.max_duration_ms, _MICROSECONDS)
-    yield from _bounds("ttft", parameters.min_ttft_ms, parameters.max_ttft_ms, _MICROSECONDS)
-    yield from _bounds("cost", parameters.min_cost_usd, parameters.max_cost_usd, NANO_PER_USD)
-    yield from _bounds("tokens_total", parameters.min_tokens_total, parameters.max_tokens_total, 1)
+            yield compare(name, "in", values)
+    tags = list(dict.fromkeys(_parts(parameters.tags)))
+    if tags and parameters.tags_mode == "all":
+        yield from (compare("tags", "eq", tag) for tag in tags)
+    elif tags:
+        found = compare("tags", "in", tags)
+        yield found if parameters.tags_mode == "any" else compare("tags", "not_in", tags)
+    for name in _FLAGS:
+        wanted: bool | None = getattr(parameters, name)
+        if wanted is not None:
+            yield compare(name, "eq", wanted)
+    for name in _BOUNDED:
+        for prefix, op in (("min", "gte"), ("max", "lte")):
+            bound: Decimal | int | None = getattr(parameters, f"{prefix}_{name}")
+            if bound is not None:
+                yield compare(name, op, bound, f"{prefix}_{name}")
 
 
-def _bounds(name: str, least: Decimal | int | None, most: Decimal | int | None, unit: int) -> Iterable[Condition]:
-    if least is not None:
-        yield Condition(f"min_{name}", (int((Decimal(least) * unit).to_integral_value(ROUND_CEILING)),))
-    if most is not None:
-        yield Condition(f"max_{name}", (int((Decimal(most) * unit).to_integral_value(ROUND_FLOOR)),))
-
-
-def _metadata_conditions(metadata: Sequence[tuple[str, str]]) -> Iterable[Condition]:
-    if len(metadata) > _MOST_METADATA_FILTERS:
+def _open_conditions(given: Sequence[tuple[str, str]]) -> Iterable[Node]:
+    if len(given) > _MOST_OPEN_FILTERS:
         raise InvalidFieldsError(
-            "Too many filters.", details=[FieldProblem("metadata", f"at most {_MOST_METADATA_FILTERS} at once")]
+            "Too many filters.", details=[FieldProblem("metadata", f"at most {_MOST_OPEN_FILTERS} at once")]
         )
     wanted: dict[str, list[str]] = {}
-    for name, value in metadata:
-        key = name.removeprefix(METADATA_PREFIX)
-        if not key or len(key) > _LONGEST_METADATA_KEY or "\x00" in key or "\x00" in value or len(value) > 512:
-            raise InvalidFieldsError(
-                "A filter is not valid.",
-                details=[FieldProblem(name[:100], "needs a key of 1 to 256 and a value of at most 512 characters")],
-            )
-        wanted.setdefault(key, []).append(value)
-    for key, values in wanted.items():
-        yield Condition("metadata", (key, _spellings(values)))
+    for name, value in given:
+        wanted.setdefault(name, []).append(value)
+    for name, values in wanted.items():
+        path = name[:100]
+        bound = next((op for op, start in (("gte", "min_"), ("lte", "max_")) if name.startswith(start)), None)
+        if bound is not None:
+            yield from (compare(name[4:], bound, _decimal(value, path), path) for value in values)
+        elif name.startswith(SCORE_PREFIX):
+            yield Either(tuple(part for value in values for part in _score_values(name, value, path)))
+        else:
+            yield compare(name, "eq", values[0], path) if len(values) == 1 else compare(name, "in", values, path)
 
 
-def _spellings(values: Iterable[str]) -> list[str]:
-    """Return the values with their composed and decomposed forms, which look the same to people."""
-    found: dict[str, None] = {}
-    for value in values:
-        found[value] = None
-        if not value.isascii():
-            found[unicodedata.normalize("NFC", value)] = None
-            found[unicodedata.normalize("NFD", value)] = None
-    return list(found)
+def _score_values(name: str, value: str, path: str) -> Iterable[Node]:
+    """Yield what a value in a query string may mean: a label, a truth value or a number."""
+    yield compare(name, "eq", value, path)
+    if value in ("true", "false"):
+        yield compare(name, "eq", value == "true", path)
+    try:
+        number = _decimal(value, path)
+    except InvalidFieldsError:
+        return
+    yield compare(name, "eq", number, path)
+
+
+def _decimal(text: str, path: str) -> Decimal:
+    try:
+        number = Decimal(text) if len(text) <= 40 and text.isascii() else None
+    except ArithmeticError:
+        number = None
+    if number is None or not number.is_finite() or abs(number) > 10**30:
+        raise InvalidFieldsError("A filter is not valid.", details=[FieldProblem(path, "must be a number")])
+    return number

@@ -6,6 +6,7 @@ import asyncpg
 
 from query.app.filters import read_query
 from query.app.models.traces import TraceParameters
+from query.app.queries import listing
 from query.app.queries import traces as queries
 from query.tests.conftest import WORKSPACE
 from shared.domain import PayloadFormat, SpanKind
@@ -19,11 +20,11 @@ async def _list(connection: asyncpg.Connection, **parameters: object) -> list[st
     while True:
         asked = TraceParameters.model_validate({"range": "30d", "limit": 2, **parameters, "cursor": cursor})
         query = read_query(asked, [], now=datetime.now(UTC))
-        rows = await queries.list_traces(WORKSPACE, connection, query)
-        found += [row["external_id"] for row in rows[:2]]
-        if len(rows) <= 2:
+        page = await listing.list_traces(WORKSPACE, connection, query)
+        found += [row["external_id"] for row in page.rows]
+        cursor = page.cursor
+        if cursor is None:
             return found
-        cursor = query.cursor(rows[1]["start_time"], rows[1]["trace_id"])
 
 
 async def test_lists_trees_and_payloads_are_read_on_both_engines(each_traces_url: str) -> None:

@@ -107,6 +107,7 @@ class TraceRow:
     providers: list[str] = field(default_factory=list)
     services: list[str] = field(default_factory=list)
     tools: list[str] = field(default_factory=list)
+    kinds: list[SpanKind] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
     error_type: str | None = None

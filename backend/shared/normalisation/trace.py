@@ -158,6 +158,7 @@ def _describe(trace: TraceRow, ordered: list[SpanRow]) -> None:
     models: dict[str, None] = {}
     providers: dict[str, None] = {}
     tools: dict[str, None] = {}
+    kinds: set[SpanKind] = set()
     for row in ordered:
         kind = row.kind
         agent = agent or row.agent_id
@@ -170,10 +171,11 @@ def _describe(trace: TraceRow, ordered: list[SpanRow]) -> None:
             tags.update(dict.fromkeys(row.tags))
         if row.service:
             services[row.service] = None
+        if row.tool_name:
+            tools[row.tool_name] = None
+        kinds.add(kind)
         if kind is _TOOL:
             trace.tool_call_count += 1
-            if row.tool_name:
-                tools[row.tool_name] = None
         elif kind in _ANSWERING:
             trace.llm_call_count += kind is _LLM
             if row.model:
@@ -194,6 +196,7 @@ def _describe(trace: TraceRow, ordered: list[SpanRow]) -> None:
     trace.models = list(models)[:MAX_LISTED]
     trace.providers = list(providers)[:MAX_LISTED]
     trace.tools = list(tools)[:MAX_LISTED]
+    trace.kinds = sorted(kinds)
     if any(row.metadata for row in ordered):
         trace.metadata = merge_metadata((row.metadata for row in ordered), MAX_TRACE_METADATA)
 

@@ -72,6 +72,9 @@ async def store_trace(
         "start_time": start,
         "external_id": None if is_hex(trace_id, 32) else trace_id,
         "span_count": len(rows),
+        "kinds": sorted({row["kind"] for row in rows}),
+        "tools": sorted({row["tool_name"] for row in rows if row.get("tool_name")}) or None,
+        "services": sorted({row["service"] for row in rows if row.get("service")}) or None,
         **_TRACE_DEFAULTS,
         **columns,
     }

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.http.cursor import MAX_CURSOR_LENGTH
 from shared.http.ranges import RangeName
+from shared.http.schema import Meta, Pagination
 
 StatusWord = Literal["success", "error", "timeout"]
 KindWord = Literal[
@@ -33,10 +34,28 @@ CursorText = Annotated[str | None, Field(max_length=MAX_CURSOR_LENGTH, descripti
 Milliseconds = Annotated[Decimal | None, Field(ge=0, le=10**12)]
 Dollars = Annotated[Decimal | None, Field(ge=0, le=10**9)]
 Count = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
+Rating = Annotated[int | None, Field(ge=-1, le=5, description="Latest rating: -1, 0, 1 or 1 to 5")]
+
+_FILTER_EXAMPLE = {
+    "and": [
+        {"field": "status", "op": "ne", "value": "success"},
+        {"any_span": {"field": "tool_name", "op": "eq", "value": "search"}},
+    ]
+}
 
 
-class TraceParameters(BaseModel):
-    """Parameters of the list of traces; ``metadata.KEY=value`` comes on top of them."""
+SortWord = Literal[
+    "-start_time", "start_time", "-duration_ms", "duration_ms", "-cost_usd", "cost_usd", "-tokens_total",
+    "tokens_total", "-error_count", "error_count", "-span_count", "span_count", "-ttft_ms", "ttft_ms",
+]  # fmt: skip
+Sorted = Annotated[
+    SortWord, Field(description="Absent values come last, equal ones newest first; by time is fast for any range")
+]
+PageLimit = Annotated[int, Field(ge=1, le=1000, description="Most traces of a page")]
+
+
+class FilterParameters(BaseModel):
+    """Which traces; ``metadata.KEY``, ``score.NAME``, ``min_score.NAME`` and ``max_score.NAME`` come on top."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -44,6 +63,7 @@ class TraceParameters(BaseModel):
     start: Annotated[str | None, Field(alias="from", max_length=64, description="RFC 3339 time")] = None
     end: Annotated[str | None, Field(alias="to", max_length=64, description="RFC 3339 time; now unless given")] = None
     trace_id: Texts = []
+    name: Texts = []
     agent_id: Texts = []
     session_id: Texts = []
     user_id: Texts = []
@@ -55,21 +75,89 @@ class TraceParameters(BaseModel):
     service: Texts = []
     environment: Texts = []
     release: Texts = []
+    error_type: Texts = []
     tags: Annotated[list[Text], Field(max_length=_MOST_VALUES, description="Repeated or separated by commas")] = []
-    tags_mode: Annotated[Literal["all", "any"], Field(description="Whether all tags must be there or any")] = "all"
+    tags_mode: Annotated[
+        Literal["all", "any", "none"], Field(description="Whether all tags must be there, any or none")
+    ] = "all"
     cost_source: Annotated[list[TraceCostSource], Field(max_length=_MOST_VALUES)] = []
     has_error: Annotated[bool | None, Field(description="Whether any span failed")] = None
+    has_feedback: Annotated[bool | None, Field(description="Whether anyone rated it")] = None
+    has_score: Annotated[bool | None, Field(description="Whether it has a score")] = None
+    has_user: Annotated[bool | None, Field(description="Whether a user is named")] = None
+    has_session: Annotated[bool | None, Field(description="Whether a session is named")] = None
     min_duration_ms: Milliseconds = None
     max_duration_ms: Milliseconds = None
     min_ttft_ms: Milliseconds = None
     max_ttft_ms: Milliseconds = None
     min_cost_usd: Dollars = None
     max_cost_usd: Dollars = None
+    min_tokens_input: Count = None
+    max_tokens_input: Count = None
+    min_tokens_output: Count = None
+    max_tokens_output: Count = None
     min_tokens_total: Count = None
     max_tokens_total: Count = None
-    sort: Literal["start_time", "-start_time"] = "-start_time"
+    min_span_count: Count = None
+    max_span_count: Count = None
+    min_llm_call_count: Count = None
+    max_llm_call_count: Count = None
+    min_tool_call_count: Count = None
+    max_tool_call_count: Count = None
+    min_error_count: Count = None
+    max_error_count: Count = None
+    min_feedback: Rating = None
+    max_feedback: Rating = None
+
+
+class TraceParameters(FilterParameters):
+    """Parameters of the list of traces."""
+
+    sort: Sorted = "-start_time"
     fields: Annotated[list[Text], Field(max_length=_MOST_VALUES, description="Fields to answer, all by default")] = []
-    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    limit: PageLimit = 50
+    cursor: CursorText = None
+
+
+class FacetParameters(FilterParameters):
+    """Parameters of the values that traces have."""
+
+    facets: Annotated[
+        list[Text], Field(max_length=_MOST_VALUES, description="Names, repeated or separated by commas")
+    ] = []
+    limit: Annotated[int, Field(ge=1, le=100, description="Most values of a facet, frequent ones first")] = 10
+
+
+class Selection(BaseModel):
+    """Which traces a search names; unknown parts are refused with the nearest known one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    range_name: Annotated[RangeName | None, Field(alias="range", description="24h unless given")] = None
+    start: Annotated[str | None, Field(alias="from", max_length=64, description="RFC 3339 time")] = None
+    end: Annotated[str | None, Field(alias="to", max_length=64, description="RFC 3339 time; now unless given")] = None
+    filter: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description=(
+                "A comparison {field, op, value}, or one of and, or (lists of filters), not, any_span, all_spans (a"
+                " filter). Comparisons: eq, ne, in, not_in, gt, gte, lt, lte, contains, starts_with, exists."
+            ),
+            examples=[_FILTER_EXAMPLE],
+        ),
+    ] = None
+
+
+class SearchBody(Selection):
+    """A search for traces."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"range": "7d", "filter": _FILTER_EXAMPLE, "sort": "-cost_usd", "limit": 20}]}
+    )
+
+    sort: Sorted = "-start_time"
+    fields: Annotated[list[Text], Field(max_length=_MOST_VALUES, description="Fields to answer, all by default")] = []
+    limit: PageLimit = 50
     cursor: CursorText = None
 
 
@@ -137,6 +225,59 @@ class Trace(_Tokens):
     output_preview: str | None
     error: ErrorFacts | None
     scores: dict[str, float | bool | str]
+
+
+class TracePagination(Pagination):
+    """Where a list of traces goes on."""
+
+    scanned_until: Annotated[
+        datetime | None,
+        Field(
+            description=(
+                "Only on a page that ended early because matches are rare: the time up to which traces were looked"
+                " through. The cursor goes on from there; the page may be empty."
+            )
+        ),
+    ] = None
+
+
+class TracePage(BaseModel):
+    """A page of a list of traces."""
+
+    status: Literal["success"]
+    data: list[Trace]
+    pagination: TracePagination
+    meta: Meta
+
+
+class FacetValue(BaseModel):
+    """A value and how many of the traces have it."""
+
+    value: str = Field(examples=["support"])
+    count: int = Field(examples=[412])
+
+
+class Facet(BaseModel):
+    """The most frequent values of a field; ``estimated`` when they come from a sample or from rounded times."""
+
+    name: str = Field(examples=["agent_id"])
+    values: list[FacetValue]
+    estimated: bool
+
+
+class Sample(BaseModel):
+    """The traces that were counted."""
+
+    traces: int = Field(description="How many, newest first", examples=[50000])
+    since: datetime | None = Field(description="Start of the oldest of them")
+    complete: bool = Field(description="Whether those are all that match")
+
+
+class Facets(BaseModel):
+    """Values with counts."""
+
+    facets: list[Facet]
+    sample: Sample
 
 
 class Span(_Tokens):

@@ -1,4 +1,4 @@
-"""All SQL of the query service; the workspace comes first in every function and in every statement."""
+"""Traces, their spans and their payloads; the workspace comes first in every function and in every statement."""
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from query.app.filters import TraceQuery
 from query.app.presentation import Row, score_value
 from shared.database import ACQUIRE_SECONDS, Connection, Pool
 from shared.domain import PayloadFormat
@@ -28,45 +27,6 @@ span_id, parent_span_id, name, kind, status, start_time, duration_us, agent_id, 
 model_requested, model_provider, tokens_input, tokens_output, tokens_total, tokens_cached, tokens_reasoning, cost_nano,
 cost_source, ttft_us, tool_name, service, error_type, error_message
 """
-_CONDITIONS = {
-    "trace_id": "t.trace_id = any({}::uuid[])",
-    "agent_id": "t.agent_id = any({}::text[])",
-    "session_id": "t.session_id = any({}::text[])",
-    "user_id": "t.user_id = any({}::text[])",
-    "provider": "t.providers && {}::text[]",
-    "model": "t.models && {}::text[]",
-    "environment": "t.environment = any({}::text[])",
-    "release": "t.release = any({}::text[])",
-    "status": "t.status = any({}::int2[])",
-    "cost_source": "t.cost_source = any({}::int2[])",
-    "any_tag": "t.tags && {}::text[]",
-    "has_error": "(t.error_count > 0) = {}::boolean",
-    "min_duration": "t.duration_us >= {}::int8",
-    "max_duration": "t.duration_us <= {}::int8",
-    "min_ttft": "t.ttft_us >= {}::int8",
-    "max_ttft": "t.ttft_us <= {}::int8",
-    "min_cost": "t.cost_nano >= {}::int8",
-    "max_cost": "t.cost_nano <= {}::int8",
-    "min_tokens_total": "t.tokens_total >= {}::int8",
-    "max_tokens_total": "t.tokens_total <= {}::int8",
-    "metadata": "t.metadata ->> {}::text = any({}::text[])",
-}
-_SPAN_CONDITIONS = {
-    "kind": "s.kind = any({}::int2[])",
-    "tool_name": "s.tool_name = any({}::text[])",
-    "service": "s.service = any({}::text[])",
-}
-# The head of a trace bounds its spans to their days, and the range of the list keeps older days out of the plan.
-_SPAN_EXISTS = """exists (
-  select from trace_heads h join spans s on s.workspace_id = h.workspace_id and s.trace_id = h.trace_id
-    and s.start_time between h.first_start and h.last_start
-  where h.workspace_id = t.workspace_id and h.trace_id = t.trace_id and s.start_time >= {since} and {condition}
-)"""
-# The order of the index, so that a page reads no more rows than it shows.
-_NEWEST_FIRST = "t.start_time desc, t.trace_id"
-_OLDEST_FIRST = "t.start_time, t.trace_id desc"
-_AFTER_NEWEST_FIRST = "t.start_time <= {0} and (t.start_time < {0} or t.trace_id > {1})"
-_AFTER_OLDEST_FIRST = "t.start_time >= {0} and (t.start_time > {0} or t.trace_id < {1})"
 
 
 @asynccontextmanager
@@ -77,36 +37,6 @@ async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         yield connection
-
-
-async def list_traces(workspace: int, connection: Connection, query: TraceQuery) -> list[Row]:
-    """Return the rows of a page and one more when there is a next page."""
-    arguments: list[object] = [workspace]
-
-    def bind(*values: object) -> list[str]:
-        arguments.extend(values)
-        return [f"${len(arguments) - len(values) + 1 + index}" for index in range(len(values))]
-
-    where = ["t.workspace_id = $1"]
-    since = "'-infinity'"
-    if query.start is not None:
-        since, until = bind(query.start, query.end)
-        where.append(f"t.start_time >= {since} and t.start_time < {until}")
-    if query.after is not None:
-        template = _AFTER_NEWEST_FIRST if query.newest_first else _AFTER_OLDEST_FIRST
-        where.append(template.format(*bind(*query.after)))
-    for condition in query.conditions:
-        values = bind(*condition.values)
-        if condition.name in _CONDITIONS:
-            where.append(_CONDITIONS[condition.name].format(*values))
-        else:
-            of_span = _SPAN_CONDITIONS[condition.name].format(*values)
-            where.append(_SPAN_EXISTS.format(since=since, condition=of_span))
-    order = _NEWEST_FIRST if query.newest_first else _OLDEST_FIRST
-    (limit,) = bind(query.limit + 1)
-    sql = f"select {TRACE_COLUMNS} from traces t where {' and '.join(where)} order by {order} limit {limit}"  # noqa: S608
-    rows: list[Row] = await connection.fetch(sql, *arguments)
-    return rows
 
 
 _SELECT_SCORES = """

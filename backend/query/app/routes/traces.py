@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from query.app.content import ContentReader
 from query.app.dependencies import (
     Caller,
     EncodedPathRoute,
+    FacetQuery,
     NoParameters,
     SpanKey,
     SpanOptions,
@@ -18,43 +20,86 @@ from query.app.dependencies import (
     TraceQueryParameters,
     Traces,
 )
-from query.app.models.traces import PAGE_SPANS, Span, SpanWithPayload, Trace, TraceWithSpans
+from query.app.filters import TraceQuery, read_facet_names, read_search
+from query.app.models.traces import (
+    PAGE_SPANS,
+    Facets,
+    SearchBody,
+    Span,
+    SpanWithPayload,
+    TracePage,
+    TraceWithSpans,
+)
 from query.app.presentation import Row, content_view, span_view, trace_view
+from query.app.queries import listing
 from query.app.queries import traces as queries
+from query.app.queries.facets import count_facets
 from query.app.tree import position_after, tree_order
-from shared.database import Connection
+from shared.database import Connection, Pool
 from shared.errors import NotFoundError
 from shared.http.cursor import decode_cursor, encode_cursor, read_integer, read_time
 from shared.http.envelope import success
-from shared.http.schema import Enveloped, EnvelopedError, EnvelopedPage
+from shared.http.schema import Enveloped, EnvelopedPage, problems
 from shared.ids import span_key, trace_hex
 
 _TREE = "spans:tree"
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": EnvelopedError} for status in (401, 403, 404, 422, 429, 503)
-}
 
 TraceId = Annotated[str, Path(description="As sent, percent-encoded; a slash is %2F")]
 
-router = APIRouter(prefix="/api/v1/traces", tags=["traces"], route_class=EncodedPathRoute, responses=_PROBLEMS)
+router = APIRouter(
+    prefix="/api/v1/traces",
+    tags=["traces"],
+    route_class=EncodedPathRoute,
+    responses=problems(401, 403, 404, 422, 429, 503),
+)
 
 
-@router.get("", response_model=EnvelopedPage[Trace], summary="Traces by time, filtered")
+@router.get("", response_model=TracePage, summary="Traces, filtered and sorted")
 async def list_traces(request: Request, caller: Caller, pool: Traces, query: TraceQueryParameters) -> Response:
-    """Return a page of traces; ``metadata.KEY=value`` filters by metadata."""
-    workspace = caller.workspace_number
+    """Return a page of traces; ``metadata.KEY=value`` and ``score.NAME=value`` filter by metadata and scores."""
+    return await _answer_list(request, caller.workspace_number, pool, query)
+
+
+@router.post(
+    "/search",
+    response_model=TracePage,
+    dependencies=[NoParameters],
+    responses=problems(400, 413),
+    summary="Traces by a filter tree",
+)
+async def search_traces(request: Request, caller: Caller, pool: Traces, body: SearchBody) -> Response:
+    """Return a page of the traces that fulfil a tree of and, or, not over the trace and any or all of its spans."""
+    query = read_search(body, now=datetime.now(UTC))
+    return await _answer_list(request, caller.workspace_number, pool, query)
+
+
+@router.get("/facets", response_model=Enveloped[Facets], summary="Values of traces with counts")
+async def read_facets(request: Request, caller: Caller, pool: Traces, asked: FacetQuery) -> Response:
+    """Return the most frequent values of the traces that the same filters list."""
+    parameters, found = asked
+    names = read_facet_names(parameters.facets)
     async with queries.snapshot(pool) as connection:
-        rows = await queries.list_traces(workspace, connection, query)
-        has_more = len(rows) > query.limit
-        del rows[query.limit :]
+        facets, sample = await count_facets(caller.workspace_number, connection, found, names, parameters.limit)
+    return success(request, {"facets": facets, "sample": sample})
+
+
+async def _answer_list(request: Request, workspace: int, pool: Pool, query: TraceQuery) -> Response:
+    async with queries.snapshot(pool) as connection:
+        page = await listing.list_traces(workspace, connection, query)
         wants_scores = not query.fields or "scores" in query.fields
-        keys = [row["trace_id"] for row in rows] if wants_scores else []
+        keys = [row["trace_id"] for row in page.rows] if wants_scores else []
         scores = await queries.read_scores(workspace, connection, keys) if keys else {}
-    views = [trace_view(row, scores.get(row["trace_id"], {})) for row in rows]
+    views = [trace_view(row, scores.get(row["trace_id"], {})) for row in page.rows]
     if query.fields:
         views = [{name: view[name] for name in query.fields} for view in views]
-    cursor = query.cursor(rows[-1]["start_time"], rows[-1]["trace_id"]) if has_more else None
-    return success(request, views, pagination={"cursor": cursor, "has_more": has_more, "limit": query.limit})
+    pagination: dict[str, object] = {
+        "cursor": page.cursor,
+        "has_more": page.cursor is not None,
+        "limit": query.limit,
+    }
+    if page.scanned_until is not None:
+        pagination["scanned_until"] = page.scanned_until
+    return success(request, views, pagination=pagination)
 
 
 @router.get(

@@ -1,0 +1,138 @@
+"""How often values occur among the traces of a filter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from query.app.filters import TraceFilter
+from query.app.queries.conditions import Binder
+from query.app.queries.listing import NEWEST_FIRST, where_of
+from query.app.queries.rollups import Ask, read_top
+from query.app.windows import window_of
+from shared.database import Connection
+from shared.domain import CostSource, SpanKind, Status
+from shared.http.ranges import TimeRange
+from shared.rollups.spec import SESSION, TRACE, USER, Rollup
+
+# The newest so many traces are counted; a day of a busy workspace is fewer.
+MOST_TRACES = 50_000
+_VALUES = {
+    "status": "status",
+    "agent_id": "agent_id",
+    "model": "unnest(models)",
+    "provider": "unnest(providers)",
+    "environment": "environment",
+    "release": "release",
+    "tags": "unnest(tags)",
+    "user_id": "user_id",
+    "session_id": "session_id",
+    "service": "unnest(services)",
+    "tool_name": "unnest(tools)",
+    "kind": "unnest(kinds)",
+    "cost_source": "cost_source",
+    "error_type": "error_type",
+}
+_WORDS = {"status": Status, "kind": SpanKind, "cost_source": CostSource}
+_OF_SPANS = ("service", "tool_name", "kind")
+_ROLLUPS: dict[str, Rollup] = {
+    "status": TRACE,
+    "agent_id": TRACE,
+    "environment": TRACE,
+    "release": TRACE,
+    "user_id": USER,
+    "session_id": SESSION,
+}
+
+Values = list[dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    traces: int
+    since: datetime | None
+    # Whether some of the traces do not tell what is among their spans.
+    unlisted: bool
+    values: dict[str, Values]
+
+
+async def count_facets(
+    workspace: int,
+    connection: Connection,
+    asked: TraceFilter,
+    facets: Sequence[str],
+    limit: int,
+    *,
+    most: int = MOST_TRACES,
+) -> tuple[list[dict[str, object]], dict[str, object]]:
+    """Return the most frequent values of each facet, and what was counted.
+
+    Up to ``most`` traces are counted exactly. Of more, the rollups tell all of what they hold when nothing is filtered,
+    with the times rounded to whole buckets, and the newest traces stand for the rest; both are marked as estimated.
+
+    Args:
+        workspace: Number of the workspace.
+        connection: Connection to the traces database.
+        asked: Which traces.
+        facets: Names of facets.
+        limit: Most values of a facet.
+        most: Most traces to look at.
+    """
+    sample = await _count_sample(workspace, connection, asked, facets, limit, most + 1)
+    complete = sample.traces <= most
+    answer: list[dict[str, object]] = []
+    for name in facets:
+        values = None if complete else await _read_rollup(workspace, connection, asked, name, limit)
+        estimated = not complete or (sample.unlisted and name in _OF_SPANS)
+        answer.append(
+            {"name": name, "values": sample.values[name] if values is None else values, "estimated": estimated}
+        )
+    return answer, {"traces": sample.traces, "since": sample.since, "complete": complete}
+
+
+async def _count_sample(
+    workspace: int, connection: Connection, asked: TraceFilter, facets: Sequence[str], limit: int, most: int
+) -> _Sample:
+    bind = Binder(workspace)
+    where = " and ".join(where_of(bind, asked, asked.start, asked.end))
+    most_traces, most_values = bind(most), bind(limit)
+    columns = {_VALUES[name].removeprefix("unnest(").rstrip(")") for name in facets} | {"kinds", "start_time"}
+    arms = " union all ".join(
+        f"(select '{name}' as facet, value::text, count(*) as n from (select {_VALUES[name]} as value from found) v"  # noqa: S608
+        f' where value is not null group by value order by n desc, value::text collate "C" limit {most_values})'
+        for name in facets
+    )
+    sql = f"""
+with found as materialized (
+  select {", ".join(sorted(columns))} from traces t where {where} order by {NEWEST_FIRST} limit {most_traces}
+)
+select facet, value, n, null::timestamptz as since, null::boolean as unlisted from ({arms}) counted
+union all
+select null, null, count(*), min(start_time), bool_or(kinds is null) from found /* workspace_id = $1 */
+"""  # noqa: S608
+    values: dict[str, Values] = {name: [] for name in facets}
+    traces, since, unlisted = 0, None, False
+    for row in await connection.fetch(sql, *bind.arguments):
+        if row["facet"] is None:
+            traces, since, unlisted = row["n"], row["since"], bool(row["unlisted"])
+        else:
+            values[row["facet"]].append(_value(row["facet"], row["value"], row["n"]))
+    return _Sample(traces, since, unlisted, values)
+
+
+async def _read_rollup(
+    workspace: int, connection: Connection, asked: TraceFilter, name: str, limit: int
+) -> Values | None:
+    """Return the values of a facet over the whole range, None where no rollup tells them."""
+    rollup = _ROLLUPS.get(name)
+    if rollup is None or asked.node is not None or asked.start is None or asked.end is None:
+        return None
+    now = datetime.now(UTC)
+    window = window_of(TimeRange(asked.start, asked.end), is_open=asked.end > now, now=now)
+    # Absent values are the empty text there.
+    rows = await read_top(workspace, connection, Ask(rollup, window, (), (name,)), order="n", limit=limit + 1)
+    return [_value(name, row[name], row["n"]) for row in rows if row[name] != ""][:limit]
+
+
+def _value(facet: str, value: object, count: int) -> dict[str, object]:
+    words = _WORDS.get(facet)
+    return {"value": str(value) if words is None else words(int(str(value))).word, "count": count}
