@@ -24,7 +24,13 @@ _LOCK_TIMEOUT = "5s"
 _PARTITION_LOCK_KEY = 0x70617274
 
 # Each with the column that it is partitioned by.
-EVENT_TABLES = {"spans": "start_time", "span_logs": "log_time", "span_payloads": "start_time", "traces": "start_time"}
+EVENT_TABLES = {
+    "spans": "start_time",
+    "span_logs": "log_time",
+    "span_payloads": "start_time",
+    "traces": "start_time",
+    "search_documents": "start_time",
+}
 PARTITIONED_TABLES = (*EVENT_TABLES, "ingest_receipts")
 # Rows of a workspace that expire by a time of their own.
 _DATED_TABLES = {
@@ -43,6 +49,7 @@ _PARTITION_OPTIONS = {
     "span_logs": "autovacuum_freeze_min_age = 0",
     "span_payloads": "autovacuum_freeze_min_age = 0, toast.autovacuum_freeze_min_age = 0",
     "traces": "autovacuum_vacuum_scale_factor = 0.05",
+    "search_documents": "autovacuum_vacuum_scale_factor = 0.05",
     "ingest_receipts": "autovacuum_freeze_min_age = 0",
 }
 

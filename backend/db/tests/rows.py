@@ -20,6 +20,9 @@ insert into traces (workspace_id, trace_id, start_time, name, status, span_count
                     error_count, cost_source, revision)
 values ($1, $2, $3, 'agent', 0, 1, 1, 0, 0, 0, 1)
 """
+INSERT_DOCUMENT = """
+insert into search_documents (workspace_id, trace_id, start_time, revision, document) values ($1, $2, $3, 1, 'word')
+"""
 INSERT_HEAD = "insert into trace_heads (workspace_id, trace_id, first_start, last_start) values ($1, $2, $3, $3)"
 INSERT_RECEIPT = """
 insert into ingest_receipts (receipt_id, workspace_id, received_at, format, received) values ($1, $2, $3, 'flat', 1)
@@ -38,6 +41,7 @@ async def store_trace(connection: Connection, workspace: int, start: datetime) -
     await connection.execute(INSERT_LOG, workspace, trace, start)
     await connection.execute(INSERT_PAYLOAD, workspace, trace, start, b"payload")
     await connection.execute(INSERT_TRACE, workspace, trace, start)
+    await connection.execute(INSERT_DOCUMENT, workspace, trace, start)
     return trace
 
 
