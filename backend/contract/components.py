@@ -9,6 +9,8 @@ from typing import Any
 PREFIX = "#/components/schemas/"
 _LIST = re.compile(r"list_(\w+)_\Z")
 _GENERIC = re.compile(r"Enveloped(Page)?_(.+)_")
+# Times are read by hand where a message should say more than a model's does.
+_TIME = "RFC 3339 time"
 _ENVELOPE, _PAGE = "An answer with one object.", "An answer with a page of a list."
 
 Schemas = dict[str, Any]
@@ -76,6 +78,11 @@ def tidy(schema: Any) -> Any:
             found[key] = value
         else:
             found[key] = tidy(value)
+    if str(found.get("description", "")).startswith(_TIME):
+        for option in (found, *found.get("anyOf", ())):
+            if option.get("type") == "string":
+                option["format"] = "date-time"
+                option.pop("maxLength", None)
     return found
 
 
