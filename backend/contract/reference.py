@@ -124,7 +124,8 @@ def _type(document: Document, schema: dict[str, Any]) -> str:
     words = [str(schema.get("format", kind) if kind == "string" else kind)]
     for key, word in (("minimum", "≥"), ("maximum", "≤"), ("minLength", "length ≥"), ("maxLength", "length ≤")):
         if key in schema:
-            words.append(f"{word} {schema[key]}")
+            limit = schema[key]
+            words.append(f"{word} {int(limit) if limit == int(limit) else limit}")
     return " ".join([words[0], ", ".join(words[1:])]).strip()
 
 
