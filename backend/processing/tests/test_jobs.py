@@ -156,6 +156,8 @@ async def test_F26_a_replay_whose_worker_is_killed_goes_on_and_replays_each_lett
         worker.kill()
         worker.wait(10)
         await transaction.rollback()
+    # Older than any run that lives.
+    await metadata.execute("update jobs set heartbeat_at = now() - interval '16 s', woken_at = now() - interval '16 s'")
     start_worker()
     done = await wait_for(metadata, job, "succeeded")
     assert (done.attempt, done.result) == (2, {"replayed": 700, "skipped": 0})

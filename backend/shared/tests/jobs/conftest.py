@@ -96,6 +96,14 @@ class Bench:
             assert time.monotonic() < deadline, self.output()
             await asyncio.sleep(0.02)
 
+    async def age(self, job: Job) -> None:
+        """Make the last heartbeat of a job, whose worker cannot give another, as old as waiting would."""
+        await self.pool.execute(
+            "update jobs set heartbeat_at = now() - interval '16 s', woken_at = now() - interval '16 s'"
+            " where job_id = $1",
+            job.job_id,
+        )
+
     async def lines(self, job: Job) -> list[str]:
         """Return the log of a job."""
         rows = await self.pool.fetch("select message from job_logs where job_id = $1 order by job_log_id", job.job_id)
