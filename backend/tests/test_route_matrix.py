@@ -39,9 +39,9 @@ class Entry:
 
     permission: str | None
     body: Any = None
-    shows: Literal["trace", "span", "receipt", "key", "member", "letter", "list", "session", "user", "job"] | None = (
-        None
-    )
+    shows: (
+        Literal["trace", "span", "receipt", "key", "member", "letter", "list", "session", "user", "job", "view"] | None
+    ) = None
 
 
 FLAT: dict[str, Any] = {
@@ -57,6 +57,7 @@ FLAT: dict[str, Any] = {
     "user_id": "user of A",
 }
 NATIVE = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331", "name": "n"}
+VIEW: dict[str, Any] = {"name": "Failures", "scope": "workspace", "definition": {"range": "7d"}}
 OTLP_BODY: dict[str, Any] = {"resourceSpans": []}
 
 ENTRIES: dict[tuple[str, str, str], Entry] = {
@@ -113,6 +114,12 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("processing", "GET", "/api/v1/dead-letters"): Entry("admin", shows="list"),
     ("processing", "POST", "/api/v1/dead-letters/replay"): Entry("admin"),
     ("query", "GET", "/api/v1/traces"): Entry("read", shows="list"),
+    ("query", "POST", "/api/v1/traces/search"): Entry("read", {"range": "24h"}, "list"),
+    ("query", "GET", "/api/v1/traces/facets"): Entry("read"),
+    ("query", "GET", "/api/v1/views"): Entry("read", shows="list"),
+    ("query", "POST", "/api/v1/views"): Entry("write", VIEW),
+    ("query", "PUT", "/api/v1/views/{view_id}"): Entry("write", VIEW, "view"),
+    ("query", "DELETE", "/api/v1/views/{view_id}"): Entry("write", shows="view"),
     ("query", "GET", "/api/v1/metrics/home-kpis"): Entry("read"),
     ("query", "GET", "/api/v1/metrics/aggregations"): Entry("read"),
     ("query", "POST", "/api/v1/metrics/query"): Entry("read", {"measures": ["requests"]}),
@@ -229,6 +236,7 @@ class World:
             "key_id": (self.objects["key"], str(uuid.uuid4())),
             "member_id": (self.objects["member"], str(uuid.uuid4())),
             "job_id": (self.objects["job"], str(uuid.uuid4())),
+            "view_id": (self.objects["view"], str(uuid.uuid4())),
         }
         return path.format(**{name: values[0 if of_a else 1] for name, values in names.items()})
 
@@ -271,6 +279,8 @@ async def _populate(client: httpx.AsyncClient, ports: dict[str, httpx.AsyncClien
         callers[f"key {scope}"] = {"X-API-Key": (await create_key(client, other, scope))["key"]}
     job = await client.post("/api/v1/jobs", headers=owner.headers, json={"type": "cleanup"})
     assert job.status_code == 202, job.text
+    view = await client.post("/api/v1/views", headers=owner.headers, json=VIEW)
+    assert view.status_code == 201, view.text
     soon = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
     expired = await create_key(client, other, "ingest", "read", "write", "admin", expires_at=soon)
     callers["expired key"] = {"X-API-Key": expired["key"]}
@@ -282,6 +292,7 @@ async def _populate(client: httpx.AsyncClient, ports: dict[str, httpx.AsyncClien
         "key": str(key["id"]),
         "member": member.user_id,
         "job": str(job.json()["data"]["id"]),
+        "view": str(view.json()["data"]["id"]),
     }
     return World(client, ports, owner, objects, callers, other)
 

@@ -36,7 +36,13 @@ _ROUTES: dict[Service, tuple[str, ...]] = {
     ),
     "query": (
         "GET /api/v1/traces",
+        "POST /api/v1/traces/search",
+        "GET /api/v1/traces/facets",
         "GET /api/v1/traces/{trace_id}",
+        "GET /api/v1/views",
+        "POST /api/v1/views",
+        "PUT /api/v1/views/{view_id}",
+        "DELETE /api/v1/views/{view_id}",
         "GET /api/v1/metrics/home-kpis",
         "GET /api/v1/metrics/aggregations",
         "POST /api/v1/metrics/query",

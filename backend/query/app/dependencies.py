@@ -90,6 +90,7 @@ def _metadata(request: Request) -> Pool:
 Caller = Annotated[AuthContext, Depends(require(Permission.READ))]
 CostCaller = Annotated[AuthContext, Depends(require(Permission.COST_READ))]
 CostWriter = Annotated[AuthContext, Depends(require(Permission.COST_WRITE))]
+Writer = Annotated[AuthContext, Depends(require(Permission.WRITE))]
 Traces = Annotated[Pool, Depends(_pool)]
 Metadata = Annotated[Pool, Depends(_metadata)]
 TraceQueryParameters = Annotated[TraceQuery, Depends(_trace_query)]

@@ -142,6 +142,15 @@ def read_facet_names(values: Sequence[str]) -> tuple[str, ...]:
     return _choose("facets", values, FACETS, "facet") or FACETS
 
 
+def read_fields(parameter: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Return the fields of traces that a parameter names.
+
+    Raises:
+        InvalidFieldsError: Some do not exist.
+    """
+    return _choose(parameter, values, TRACE_FIELDS, "field")
+
+
 def check_names(
     names: Iterable[str], known: Sequence[str], prefixes: Sequence[str] = (), *, noun: str = "parameter"
 ) -> None:
@@ -178,7 +187,7 @@ def _query(asked: TraceParameters | SearchBody, found: TraceFilter) -> TraceQuer
         if start is None and found.start is not None:
             raise _refuse_cursor("belongs to a list with trace_id")
         found = TraceFilter(start, end, found.node)
-    return TraceQuery(found, sort, asked.limit, after, _choose("fields", asked.fields, TRACE_FIELDS, "field"))
+    return TraceQuery(found, sort, asked.limit, after, read_fields("fields", asked.fields))
 
 
 def _read_cursor(text: str, sort: Sort) -> tuple[Place, Any, Any]:

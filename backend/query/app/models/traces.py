@@ -22,13 +22,14 @@ _LONGEST_TEXT = 512
 _MOST_VALUES = 50
 
 
-def _without_nul(value: str) -> str:
+def without_nul(value: str) -> str:
+    """Return a text that a database takes."""
     if "\x00" in value:
         raise ValueError("must not contain NUL")
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT), AfterValidator(_without_nul)]
+Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT), AfterValidator(without_nul)]
 Texts = Annotated[list[Text], Field(max_length=_MOST_VALUES, description="Repeated: any of the values")]
 CursorText = Annotated[str | None, Field(max_length=MAX_CURSOR_LENGTH, description="Cursor of the page before")]
 Milliseconds = Annotated[Decimal | None, Field(ge=0, le=10**12)]

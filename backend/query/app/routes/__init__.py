@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from query.app.routes import agents, dashboard, graph, sessions, traces, users
+from query.app.routes import agents, dashboard, graph, sessions, traces, users, views
 
 ROUTERS: tuple[APIRouter, ...] = (
     traces.router,
@@ -11,4 +11,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     users.router,
     agents.router,
+    views.router,
 )
