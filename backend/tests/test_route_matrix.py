@@ -114,7 +114,7 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("processing", "GET", "/api/v1/dead-letters"): Entry("admin", shows="list"),
     ("processing", "POST", "/api/v1/dead-letters/replay"): Entry("admin"),
     ("query", "GET", "/api/v1/traces"): Entry("read", shows="list"),
-    ("query", "POST", "/api/v1/traces/search"): Entry("read", {"range": "24h"}, "list"),
+    ("query", "POST", "/api/v1/traces/search"): Entry("read", {"range": "24h"}),
     ("query", "GET", "/api/v1/traces/facets"): Entry("read"),
     ("query", "GET", "/api/v1/views"): Entry("read", shows="list"),
     ("query", "POST", "/api/v1/views"): Entry("write", VIEW),
