@@ -71,14 +71,18 @@ class Control:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(_STOP_SECONDS)
 
-    def call(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Run something on the loop and wait for it."""
+    def call(self, work: Callable[[], Awaitable[Any]], seconds: float | None = None) -> Any:
+        """Run something on the loop and wait for it, for a limited time when ``seconds`` says so.
+
+        Raises:
+            TimeoutError: It took longer.
+        """
 
         async def run() -> Any:
             bind_contextvars(service=f"{self._parts.service}-worker")
             return await work()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(seconds)
 
     @property
     def is_ready(self) -> bool:

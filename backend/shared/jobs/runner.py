@@ -21,7 +21,6 @@ from shared.jobs.context import Handler, JobCancelledError, JobContext, JobSuper
 from shared.jobs.events import announce
 from shared.jobs.store import STALE_SECONDS
 from shared.jobs.types import JobService, JobStatus
-from shared.jobs.wake import wake
 from shared.logging import get_logger, redact_text
 from shared.redis import connect
 from shared.settings import ServiceSettings
@@ -293,9 +292,6 @@ class JobRun:
             self._check_written(
                 await claims.release(self._metadata, self._claim, after_seconds=pause, error=reason, counted=counted)
             )
-            if pause == 0:
-                with suppress(RedisError):
-                    await wake(self._redis, self._claim.kind.service, [(self._claim.workspace_id, self._claim.job_id)])
             await self._announce("queued")
 
     async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:

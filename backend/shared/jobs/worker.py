@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from typing import get_args
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from shared.jobs.types import JobService
 from shared.logging import configure_logging, get_logger
 
 _BACKGROUND_STOP_SECONDS = 8.0
+_WAKE_SECONDS = 3.0
 
 logger = get_logger(__name__)
 
@@ -120,6 +122,9 @@ class JobWorker:
             thread.ask_to_stop()
         for thread in self._background:
             thread.join(_BACKGROUND_STOP_SECONDS)
+        # Only now, when this worker takes no more messages: other workers may go on with what it gave back.
+        with suppress(Exception):
+            self._control.call(self._control.wake_next, seconds=_WAKE_SECONDS)
         self._control.stop()
         self.health.stop()
         logger.info("worker_stopped", worker=self.name)

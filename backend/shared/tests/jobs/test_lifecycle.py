@@ -174,25 +174,25 @@ async def test_as_many_jobs_of_a_type_run_in_a_workspace_as_may_and_others_are_n
     assert (await bench.read(theirs)).finished_at < last
 
 
-async def test_S05_a_wake_up_of_another_workspace_or_of_none_is_refused(bench: Bench) -> None:
+async def test_S05_a_job_is_not_to_be_had_under_another_workspace_or_service(bench: Bench) -> None:
+    job, other = await bench.create(), await bench.add_workspace()
+    for workspace, service in ((other, "processing"), (uuid4(), "processing"), (bench.workspace, "query")):
+        assert await claims.claim(bench.pool, workspace, job.job_id, service=service, worker="w") is None
+    found = await bench.read(job)
+    assert (found.status, found.attempt) == ("queued", 0)
+    assert await claims.claim(bench.pool, bench.workspace, job.job_id, service="processing", worker="w") is not None
+
+
+async def test_S05_wake_ups_without_a_workspace_are_refused_and_harm_nobody(bench: Bench) -> None:
     worker = bench.start()
-    other = await bench.add_workspace()
-    job = await bench.create()
-    # Taken out of the queue and replaced by forgeries.
-    await bench.redis.delete(queue_of("processing"))
-    await bench.pool.execute("update jobs set woken_at = now() + interval '1 hour'")
-    forged = [(other, job.job_id), (uuid4(), job.job_id), (bench.workspace, uuid4())]
-    await wake(bench.redis, "processing", forged)
-    message = orjson.loads(encode_wakeup("processing", bench.workspace, job.job_id))
+    message = orjson.loads(encode_wakeup("processing", bench.workspace, uuid4()))
     for body in (b"[[],{},{}]", b'[[],{"job_id":"x","workspace_id":"y"},{}]', b'[["a"],{"x":1},{}]'):
         await bench.redis.lpush(queue_of("processing"), orjson.dumps(message | {"body": _base64(body)}))
-    after = await bench.create(params=steps(1, 0))
-    await bench.wait_for(after, "succeeded")
-    assert worker.poll() is None, bench.output()
-    assert (await bench.read(job)).status == "queued"
-    assert "wake_up_refused" in bench.output()
-    await wake(bench.redis, "processing", [(bench.workspace, job.job_id)])
+    await wake(bench.redis, "processing", [(bench.workspace, uuid4()), (uuid4(), uuid4())])
+    job = await bench.create()
     await bench.wait_for(job, "succeeded")
+    assert worker.poll() is None, bench.output()
+    assert "wake_up_refused" in bench.output()
 
 
 async def test_S46_messages_that_are_not_plain_json_are_not_even_read(bench: Bench) -> None:
@@ -301,13 +301,13 @@ async def test_F36_only_the_present_run_may_write(bench: Bench) -> None:
 
 async def test_F36_simultaneous_wake_ups_lead_to_one_run(bench: Bench) -> None:
     job = await bench.create()
-    claims = await asyncio.gather(
+    taken = await asyncio.gather(
         *(
             claims.claim(bench.pool, bench.workspace, job.job_id, service="processing", worker=str(number))
             for number in range(8)
         )
     )
-    assert len([claim for claim in claims if claim is not None]) == 1
+    assert len([claim for claim in taken if claim is not None]) == 1
 
 
 async def test_a_job_that_loses_its_worker_again_and_again_fails(bench: Bench) -> None:
