@@ -59,6 +59,7 @@ class JobWorker:
         self._settings = settings
         self._slots = slots
         self._busy = 0
+        self._has_missed = False
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self.name = f"{parts.service}-{secrets.token_hex(4)}"
@@ -133,6 +134,7 @@ class JobWorker:
         with self._lock:
             if self._busy >= self._slots or self._stopping.is_set():
                 # The job still waits in the database; whoever becomes free looks for it there.
+                self._has_missed = True
                 return
             self._busy += 1
         is_touched = False
@@ -153,6 +155,7 @@ class JobWorker:
         finally:
             with self._lock:
                 self._busy -= 1
+                is_touched, self._has_missed = is_touched or self._has_missed, False
         if is_touched and not self._stopping.is_set():
             self._control.call(self._control.wake_next)
 
