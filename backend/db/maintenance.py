@@ -137,8 +137,8 @@ async def drop_expired(
     """Remove what is older than its workspace keeps it.
 
     Days that no workspace keeps go at once: by dropping partitions, or through the retention policy on TimescaleDB.
-    From the days that only some workspaces keep, the rows of the others are deleted. Rollups outlive raw rows, so nothing
-    is taken from them.
+    From the days that only some workspaces keep, the rows of the others are deleted. Rollups outlive raw rows, so
+    nothing is taken from them.
 
     What cannot be locked within five seconds is left to the next run, which also completes a run that was killed.
 

@@ -241,7 +241,8 @@ async def fold(connection: Connection, limit: int = _MAX_DELTAS) -> int | None:
             return None
         # If the server crashes right after, the deltas are there again.
         await connection.execute("set local synchronous_commit = off")
-        return sum([await connection.fetchval(statement, limit) for statement in _FOLDS])
+        counts: list[int] = [await connection.fetchval(statement, limit) for statement in _FOLDS]
+        return sum(counts)
 
 
 _EXPIRE = tuple(

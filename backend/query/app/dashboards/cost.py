@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from query.app.asked import Asked
@@ -185,7 +186,8 @@ async def analytics(workspace: int, connection: Connection, asked: Asked) -> dic
         (dimension,) = ask.by
         rows = await read_totals(workspace, connection, ask)
         total = sum(row["cost_nano"] for row in rows)
-        rows.sort(key=lambda row, dimension=dimension: (-row["cost_nano"], row[dimension]))
+        rows.sort(key=itemgetter(dimension))
+        rows.sort(key=itemgetter("cost_nano"), reverse=True)
         answer[name] = [
             {
                 "name": named(row[dimension]),

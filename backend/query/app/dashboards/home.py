@@ -145,8 +145,9 @@ def _shifts(agent: str, hour: datetime, row: Row, before: Sequence[Row], now: da
         is_critical = rate >= 2 * _RATE_STEP + usual * _CRITICAL_FACTOR
         found.append(_alert("error_rate", agent, hour, now, rounded(rate, 4), rounded(usual, 4), words, is_critical))
     (p95,), (usual_p95,) = percentiles_ms(row, (0.95,)), percentiles_ms(base, (0.95,))
-    slower = p95 is not None and usual_p95 is not None and p95 - usual_p95 >= _LATENCY_STEP_MS
-    if slower and p95 >= usual_p95 * _LATENCY_FACTOR:
+    if p95 is None or usual_p95 is None:
+        return found
+    if p95 - usual_p95 >= _LATENCY_STEP_MS and p95 >= usual_p95 * _LATENCY_FACTOR:
         words = f"95 % of traces took up to {p95:.0f} ms; {usual_p95:.0f} ms in the day before"
         is_critical = p95 >= usual_p95 * _LATENCY_FACTOR * _CRITICAL_FACTOR
         found.append(_alert("latency", agent, hour, now, p95, usual_p95, words, is_critical))

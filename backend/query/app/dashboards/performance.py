@@ -60,7 +60,7 @@ async def overview(workspace: int, connection: Connection, asked: Asked) -> dict
 
 def _models_ask(asked: Asked) -> Ask:
     if "agent_id" in asked.filters:
-        filters = {**asked.filters, "kind": list(_MODEL_KINDS)}
+        filters: dict[str, Sequence[object]] = {**asked.filters, "kind": list(_MODEL_KINDS)}
         return Ask(SPAN, asked.window, _SPEED, ("model",), None, None, filters, hist=True)
     return Ask(MODEL, asked.window, _SPEED, ("model",), None, None, asked.filters, hist=True)
 

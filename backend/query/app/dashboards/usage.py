@@ -35,7 +35,8 @@ async def overview(workspace: int, connection: Connection, asked: Asked) -> dict
     agents = [0, 0]
     for row in await read_totals(workspace, connection, agents_ask):
         agents[not row["is_current"]] += bool(row["agent_id"])
-    users = sessions = (None, None)
+    users: tuple[int | None, int | None] = (None, None)
+    sessions = users
     if "agent_id" not in asked.filters:
         users = await _distinct(workspace, connection, asked, USER, "user_id")
         sessions = await _distinct(workspace, connection, asked, SESSION, "session_id")
