@@ -7,7 +7,7 @@ from typing import Any
 
 from contract import common, texts
 from contract.components import Components, markdown, tidy
-from contract.examples import NAMES, ExampleBuilder
+from contract.examples import ExampleBuilder
 from contract.sources import Operation, Source, read_sources
 from shared.http.schema import PROBLEMS
 
@@ -135,9 +135,8 @@ def _finish_parameter(parameter: dict[str, Any], builder: ExampleBuilder, place:
     if text:
         finished["description"] = markdown(text)
     if parameter["in"] == "path" and "example" not in parameter:
-        known = NAMES.get(parameter["name"])
-        wanted = schema if known is None else {**schema, "example": known}
-        finished["example"] = builder.example_of(wanted, f"{place} parameter {parameter['name']}")
+        place = f"{place} parameter {parameter['name']}"
+        finished["example"] = builder.example_of(schema, place, parameter["name"])
     return finished
 
 

@@ -95,11 +95,18 @@ _SUFFIXES: Mapping[str, Any] = {
     "_percent": 12.5,
     "_rate": 0.02,
     "_seconds": 1.5,
-    "_at": _TIME,
-    "_time": _TIME,
     "_spans": 7,
 }
 _DEEPEST = 12
+_NONE = object()
+
+
+def named_example(name: str | None) -> Any:
+    """Return the example that a name has wherever it occurs, or a marker that fits no schema."""
+    if name is None:
+        return _NONE
+    # What has an id of the platform's own making has a UUID.
+    return NAMES.get(name, _UUID if name.endswith("_id") else _NONE)
 
 
 class ExampleBuilder:
@@ -109,9 +116,9 @@ class ExampleBuilder:
         self._schemas = schemas
         self.missing: list[str] = []
 
-    def example_of(self, schema: Any, place: str) -> Any:
-        """Return an example of a schema; ``place`` says where it is."""
-        return self._build(schema, place, None, 0)
+    def example_of(self, schema: Any, place: str, name: str | None = None) -> Any:
+        """Return an example of a schema; ``place`` says where it is, ``name`` what it is called there."""
+        return self._build(schema, place, name, 0)
 
     def _build(self, schema: Any, place: str, name: str | None, depth: int) -> Any:
         schema = self._resolved(schema)
@@ -158,11 +165,11 @@ class ExampleBuilder:
                 return schema[key]
         if schema.get("examples"):
             return schema["examples"][0]
-        named = NAMES.get(name, _NONE) if name is not None else _NONE
+        named = named_example(name)
         if "enum" in schema:
             return named if named in schema["enum"] else schema["enum"][0]
         has_words = any("enum" in self._resolved(option) for option in _parts(schema))
-        if named is not _NONE and _fits(named, self._kinds(schema)) and not has_words:
+        if _fits(named, self._kinds(schema)) and not has_words:
             return named
         default = schema.get("default")
         return default if isinstance(default, str | int | float) else _NONE
@@ -207,13 +214,10 @@ class ExampleBuilder:
 
     def _number(self, schema: Any, name: str | None) -> Any:
         for suffix, value in _SUFFIXES.items():
-            if name is not None and name.endswith(suffix) and isinstance(value, int | float):
+            if name is not None and name.endswith(suffix):
                 return int(value) if schema["type"] == "integer" else value
         least = schema.get("minimum", schema.get("exclusiveMinimum", 0))
         return max(1, least) if schema["type"] == "integer" else max(0.5, least)
-
-
-_NONE = object()
 
 
 def _parts(schema: Any) -> list[Any]:
@@ -223,6 +227,8 @@ def _parts(schema: Any) -> list[Any]:
 def _fits(value: Any, kinds: set[str]) -> bool:
     if value is None:
         return "null" in kinds
+    if value is _NONE:
+        return False
     names: dict[type, set[str]] = {
         bool: {"boolean"},
         int: {"integer", "number"},
