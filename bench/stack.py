@@ -10,10 +10,11 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import psutil
 from launcher.deployment import ENV_FILE, Deployment
@@ -21,6 +22,14 @@ from launcher.environment import merged_environment
 from launcher.programs import standard_ports
 
 _START_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Account:
+    """How to sign in to a platform that is kept."""
+
+    email: str
+    password: str
 
 
 @dataclass
@@ -97,6 +106,39 @@ class Stack:
             answer.raise_for_status()
             return str(answer.json()["key"])
 
+    async def register(self, workspaces: int) -> tuple[Account, list[int]]:
+        """Register a user who owns so many workspaces, and return its account and the numbers of the workspaces."""
+        name = f"bench-{secrets.token_hex(6)}"
+        account = Account(f"{name}@example.com", secrets.token_urlsafe(18))
+        async with httpx.AsyncClient(base_url=self.gateway, timeout=30) as client:
+            answer = await client.post(
+                "/api/v1/auth/register",
+                json={**asdict(account), "full_name": "Load generator", "workspace_name": name},
+            )
+            answer.raise_for_status()
+            headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+            listed = [answer.json()["workspace"]["id"]]
+            for number in range(1, workspaces):
+                answer = await client.post("/api/v1/workspaces", json={"name": f"{name}-{number}"}, headers=headers)
+                answer.raise_for_status()
+                listed.append(answer.json()["data"]["id"])
+        connection = await asyncpg.connect(self.setting("POSTGRES_URL"))
+        try:
+            rows = await connection.fetch(
+                "select workspace_id::text as id, number from workspaces where workspace_id = any($1::uuid[])", listed
+            )
+        finally:
+            await connection.close()
+        numbers = {row["id"]: row["number"] for row in rows}
+        return account, [numbers[workspace] for workspace in listed]
+
+    async def sign_in(self, account: Account) -> dict[str, str]:
+        """Return the header of a session of an account, in the workspace that it registered with."""
+        async with httpx.AsyncClient(base_url=self.gateway, timeout=30) as client:
+            answer = await client.post("/api/v1/auth/login", json=asdict(account))
+            answer.raise_for_status()
+            return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
     async def _launcher(self, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "launcher", *arguments, env=self.environment, **options
@@ -127,9 +169,17 @@ def _free_ports(number: int) -> list[int]:
 
 
 @asynccontextmanager
-async def running_stack(settings: Mapping[str, str] | None = None) -> AsyncIterator[Stack]:
-    """Run the platform with default settings, apart from those given, and remove it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="agentobs-bench-"))
+async def running_stack(
+    settings: Mapping[str, str] | None = None, *, folder: Path | None = None
+) -> AsyncIterator[Stack]:
+    """Run the platform with default settings, apart from those given.
+
+    Args:
+        settings: Environment variables that replace the defaults.
+        folder: Where its data are and stay; one of its own, removed afterwards, unless given.
+    """
+    is_kept = folder is not None
+    folder = folder or Path(tempfile.mkdtemp(prefix="agentobs-bench-"))
     # The database runs under an account of its own when root starts it.
     folder.chmod(0o755)
     ports = {name: str(port) for name, port in zip(standard_ports(), _free_ports(len(standard_ports())), strict=True)}
@@ -141,4 +191,5 @@ async def running_stack(settings: Mapping[str, str] | None = None) -> AsyncItera
         yield stack
     finally:
         await stack.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)

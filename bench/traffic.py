@@ -212,13 +212,14 @@ class _TraceBuilder:
                 kind=Span.SPAN_KIND_INTERNAL,
                 start_time_unix_nano=start,
                 end_time_unix_nano=start + int(duration_ms * 1e6),
-                attributes=_attributes({"openinference.span.kind": kind, **self._common, **attributes}),
+                attributes=attributes({"openinference.span.kind": kind, **self._common, **attributes}),
                 status=status,
             )
         )
 
 
-def _attributes(values: dict[str, Attribute]) -> list[KeyValue]:
+def attributes(values: Mapping[str, Attribute]) -> list[KeyValue]:
+    """Return attributes as OTLP writes them."""
     return [KeyValue(key=key, value=_value(value)) for key, value in values.items()]
 
 
@@ -230,10 +231,11 @@ def _value(value: Attribute) -> AnyValue:
     return AnyValue(double_value=value)
 
 
-def pack(spans: list[Span]) -> bytes:
+_RESOURCE = {"service.name": "bench", "deployment.environment.name": "production"}
+
+
+def pack(spans: list[Span], resource: Mapping[str, Attribute] = _RESOURCE) -> bytes:
     """Return an OTLP request with these spans under one resource."""
     resource_spans = ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])
-    resource_spans.resource.attributes.extend(
-        _attributes({"service.name": "bench", "deployment.environment.name": "production"})
-    )
+    resource_spans.resource.attributes.extend(attributes(resource))
     return ExportTraceServiceRequest(resource_spans=[resource_spans]).SerializeToString()
