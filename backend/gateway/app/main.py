@@ -1,7 +1,6 @@
 """The gateway: the platform's public door."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -45,6 +44,7 @@ _NO_COMMON_BODY_LIMIT = 2**62
 _CACHE_SECONDS = 1.0
 _KEY_USAGE_SECONDS = 60.0
 _CLEANING_SECONDS = 3600.0
+_CANCEL_SECONDS = 1.0
 # Of all addresses, not only of the gateway's own; ``python -m contract`` writes it.
 _DOCUMENT = Path(__file__).parent / "data" / "openapi.json"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -169,8 +169,9 @@ async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
 
 
 async def _finish(gateway: Gateway) -> None:
-    tasks = list(gateway.tasks)
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)
+    pending = set(gateway.tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        # A client library may take a cancellation for a time-out of its own and go on.
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_SECONDS)

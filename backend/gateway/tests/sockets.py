@@ -93,6 +93,19 @@ class Stage:
         )
         return Watcher(socket)
 
+    async def refusal(self, path: str, ticket: str, **headers: str) -> int:
+        """Return the status with which the server refuses to open a connection."""
+        upgrade = {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Protocol": f"v1, ticket.{ticket}",
+        }
+        async with self.session.get(f"http://127.0.0.1:{self.port}{path}", headers=upgrade | headers) as answer:
+            await answer.read()
+            return answer.status
+
     async def watch(self, account: Account, *, last: str | None = None) -> tuple[Watcher, dict[str, Any]]:
         """Connect as a user, and return the connection and its first frame."""
         watcher = await self.open(account.workspace_id, await self.ticket(account.headers), last=last)

@@ -32,7 +32,8 @@ def programs(parser: configparser.RawConfigParser) -> list[str]:
 def test_stores_come_first_and_the_gateway_last(folder: Path) -> None:
     parser = rendered(deployment(folder))
     names = programs(parser)
-    assert names == ["postgres", "valkey", "query", "processing", "processing-2", "ingestion", "gateway"]
+    workers = ["query-worker", "processing-worker"]
+    assert names == ["postgres", "valkey", *workers, "query", "processing", "processing-2", "ingestion", "gateway"]
     priorities = [parser.getint(f"program:{name}", "priority") for name in names]
     assert priorities == sorted(set(priorities))
     started_by_supervisor = [name for name in names if parser.getboolean(f"program:{name}", "autostart")]
@@ -63,7 +64,8 @@ def test_supervisor_reads_paths_with_blanks_and_quotes(folder: Path) -> None:
 
 
 def test_each_further_worker_gets_a_free_port_of_its_own(folder: Path) -> None:
-    found = [p for p in deployment(folder, PROCESSING_WORKERS="4").programs() if p.name.startswith("processing")]
+    programs = deployment(folder, PROCESSING_WORKERS="4").programs()
+    found = [program for program in programs if "PROCESSING_PORT" in program.environment]
     assert [program.name for program in found] == ["processing", "processing-2", "processing-3", "processing-4"]
     assert len({program.port for program in found}) == 4
     assert [program.environment["PROCESSING_PORT"] for program in found] == [str(program.port) for program in found]

@@ -22,7 +22,7 @@ _SELECT = """
 select price_id, workspace_id, provider, model, match::text as match, valid_from, valid_to,
        prices::text as prices, source
 from price_versions
-where $1::bool or workspace_id is null
+where ($1::bool or workspace_id is null) and replaced_at is null
 """
 
 

@@ -1,6 +1,6 @@
 """Jobs of the processing service, by type."""
 
-from processing.app.jobs import cleanup, replay
+from processing.app.jobs import cleanup, replay, reprice
 from shared.jobs.context import Handler
 
-HANDLERS: dict[str, Handler] = {"cleanup": cleanup.run, "replay": replay.run}
+HANDLERS: dict[str, Handler] = {"cleanup": cleanup.run, "replay": replay.run, "reprice": reprice.run}

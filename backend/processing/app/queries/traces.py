@@ -89,8 +89,8 @@ async def insert_heads(connection: Connection, groups: Sequence[Group]) -> set[T
         _INSERT_HEADS,
         [group.workspace for group in groups],
         [UUID(group.trace_id) for group in groups],
-        [_moment(group.first_us) for group in groups],
-        [_moment(group.last_us) for group in groups],
+        [moment(group.first_us) for group in groups],
+        [moment(group.last_us) for group in groups],
     )
     return {(row["workspace_id"], row["trace_id"].bytes) for row in rows}
 
@@ -100,17 +100,14 @@ async def lock_heads(connection: Connection, groups: Sequence[Group]) -> dict[Tr
     rows = await connection.fetch(
         _LOCK_HEADS, [group.workspace for group in groups], [UUID(group.trace_id) for group in groups]
     )
-    heads = [
-        Head(
-            row["workspace_id"],
-            row["trace_id"].bytes,
-            _microseconds(row["first_start"]),
-            _microseconds(row["last_start"]),
-            row["revision"],
-        )
-        for row in rows
-    ]
+    heads = [read_head(row) for row in rows]
     return {(head.workspace, head.trace_id): head for head in heads}
+
+
+def read_head(row: Any) -> Head:
+    """Return the head that a row holds."""
+    first, last = microseconds(row["first_start"]), microseconds(row["last_start"])
+    return Head(row["workspace_id"], row["trace_id"].bytes, first, last, row["revision"])
 
 
 _SELECT_VERSIONS = """
@@ -130,10 +127,10 @@ where l.log_time between $3 and $4
 async def read_versions(connection: Connection, heads: Mapping[TraceKey, Head]) -> dict[TraceKey, Versions]:
     """Return what is stored of these traces."""
     found: dict[TraceKey, Versions] = {key: Versions() for key in heads}
-    for arguments in _by_days(heads.values()):
+    for arguments in by_days(heads.values()):
         for row in await connection.fetch(_SELECT_VERSIONS, *arguments):
             trace_id = row["trace_id"].bytes
-            start_ns = _microseconds(row["start_time"]) * 1000
+            start_ns = microseconds(row["start_time"]) * 1000
             duration_us = row["duration_us"]
             found[row["workspace_id"], trace_id].spans[row["span_id"]] = SpanRow(
                 trace_id,
@@ -149,7 +146,7 @@ async def read_versions(connection: Connection, heads: Mapping[TraceKey, Head]) 
             )
         for row in await connection.fetch(_SELECT_LOG_KEYS, *arguments):
             key = (row["workspace_id"], row["trace_id"].bytes)
-            found[key].logs.add((row["digest"], _microseconds(row["log_time"])))
+            found[key].logs.add((row["digest"], microseconds(row["log_time"])))
     return found
 
 
@@ -196,7 +193,7 @@ where s.workspace_id = gone.workspace_id and s.trace_id = gone.trace_id and s.sp
 async def remove_replaced(connection: Connection, changes: Sequence[Change]) -> None:
     """Delete the versions of spans that a batch replaces."""
     gone = [
-        (change.group.workspace, UUID(change.group.trace_id), span_id, _moment(start_us))
+        (change.group.workspace, UUID(change.group.trace_id), span_id, moment(start_us))
         for change in changes
         for span_id, start_us in change.replaced
     ]
@@ -237,7 +234,7 @@ async def read_contents(connection: Connection, changes: Sequence[Change]) -> di
     """Return what is stored of traces that change, and take their old rows away."""
     heads = [change.head for change in changes]
     found = {(head.workspace, head.trace_id): Content() for head in heads}
-    for arguments in _by_days(heads):
+    for arguments in by_days(heads):
         for row in await connection.fetch(_TAKE_TRACES, *arguments):
             found[row["workspace_id"], row["trace_id"].bytes].external_id = row["external_id"]
         for row in await connection.fetch(_SELECT_SPANS, *arguments):
@@ -265,8 +262,8 @@ async def update_heads(connection: Connection, changes: Sequence[Change]) -> Non
         _UPDATE_HEADS,
         [group.workspace for group in groups],
         [UUID(group.trace_id) for group in groups],
-        [_moment(group.first_us) for group in groups],
-        [_moment(group.last_us) for group in groups],
+        [moment(group.first_us) for group in groups],
+        [moment(group.last_us) for group in groups],
     )
 
 
@@ -283,7 +280,7 @@ async def update_counted(connection: Connection, workspace: int, spans: Sequence
     """Change which stored spans of a trace count for it: a child that reports usage makes its parent count no more."""
     changed = [span for span in spans if span.counted != (span.span_id in counted)]
     if changed:
-        starts = [_moment(span.start_ns // 1000) for span in changed]
+        starts = [moment(span.start_ns // 1000) for span in changed]
         await connection.execute(
             _UPDATE_COUNTED,
             [workspace] * len(changed),
@@ -298,10 +295,10 @@ async def update_counted(connection: Connection, workspace: int, spans: Sequence
 
 def window(trace: Group | Head) -> TraceWindow:
     """Return where the rows of a trace lie, as rollups ask for it."""
-    return trace.workspace, UUID(trace.trace_id), _moment(trace.first_us), _moment(trace.last_us)
+    return trace.workspace, UUID(trace.trace_id), moment(trace.first_us), moment(trace.last_us)
 
 
-def _by_days(heads: Iterable[Head]) -> list[tuple[list[int], list[UUID], datetime, datetime]]:
+def by_days(heads: Iterable[Head]) -> list[tuple[list[int], list[UUID], datetime, datetime]]:
     """Return the arguments of a query for each set of traces that lie within the same days.
 
     One old trace must not make the query of a whole batch search all partitions.
@@ -313,15 +310,15 @@ def _by_days(heads: Iterable[Head]) -> list[tuple[list[int], list[UUID], datetim
         (
             [head.workspace for head in listed],
             [UUID(head.trace_id) for head in listed],
-            _moment(min(head.first_us for head in listed)),
-            _moment(max(head.last_us for head in listed)),
+            moment(min(head.first_us for head in listed)),
+            moment(max(head.last_us for head in listed)),
         )
         for listed in windows.values()
     ]
 
 
 def _read_span(row: Any) -> SpanRow:
-    start_ns = _microseconds(row["start_time"]) * 1000
+    start_ns = microseconds(row["start_time"]) * 1000
     duration_us = row["duration_us"]
     metadata = row["metadata"]
     return SpanRow(
@@ -370,7 +367,7 @@ def _read_log(row: Any) -> LogFacts:
     return LogFacts(
         trace_id=row["trace_id"].bytes,
         span_id=row["span_id"],
-        time_ns=_microseconds(row["log_time"]) * 1000,
+        time_ns=microseconds(row["log_time"]) * 1000,
         event_name=row["event_name"],
         digest=row["digest"],
         user_id=row["user_id"],
@@ -383,9 +380,11 @@ def _read_log(row: Any) -> LogFacts:
     )
 
 
-def _moment(time_us: int) -> datetime:
+def moment(time_us: int) -> datetime:
+    """Return the time that is so many microseconds after the Unix epoch."""
     return _EPOCH + timedelta(microseconds=time_us)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+def microseconds(time: datetime) -> int:
+    """Return the microseconds from the Unix epoch to a time."""
+    return (time - _EPOCH) // _MICROSECOND

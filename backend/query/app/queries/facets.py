@@ -16,22 +16,23 @@ from shared.rollups.spec import SESSION, TRACE, USER, Rollup
 
 # The newest so many traces are counted; a day of a busy workspace is fewer.
 MOST_TRACES = 50_000
-_VALUES = {
+_COLUMNS = {
     "status": "status",
     "agent_id": "agent_id",
-    "model": "unnest(models)",
-    "provider": "unnest(providers)",
+    "model": "models",
+    "provider": "providers",
     "environment": "environment",
     "release": "release",
-    "tags": "unnest(tags)",
+    "tags": "tags",
     "user_id": "user_id",
     "session_id": "session_id",
-    "service": "unnest(services)",
-    "tool_name": "unnest(tools)",
-    "kind": "unnest(kinds)",
+    "service": "services",
+    "tool_name": "tools",
+    "kind": "kinds",
     "cost_source": "cost_source",
     "error_type": "error_type",
 }
+_LISTS = ("model", "provider", "tags", "service", "tool_name", "kind")
 _WORDS = {"status": Status, "kind": SpanKind, "cost_source": CostSource}
 _OF_SPANS = ("service", "tool_name", "kind")
 _ROLLUPS: dict[str, Rollup] = {
@@ -95,15 +96,16 @@ async def _count_sample(
     bind = Binder(workspace)
     where = " and ".join(where_of(bind, asked, asked.start, asked.end))
     most_traces, most_values = bind(most), bind(limit)
-    columns = {_VALUES[name].removeprefix("unnest(").rstrip(")") for name in facets} | {"kinds", "start_time"}
-    arms = " union all ".join(
-        f"(select '{name}' as facet, value::text, count(*) as n from (select {_VALUES[name]} as value from found) v"  # noqa: S608
-        f' where value is not null group by value order by n desc, value::text collate "C" limit {most_values})'
-        for name in facets
-    )
+    columns = [_COLUMNS[name] for name in facets]
+    arms = " union all ".join(_arm(index, facets, most_values) for index in range(len(facets)))
+    # One pass counts all columns, lists as a whole; the few different lists are taken apart after that.
     sql = f"""
 with found as materialized (
-  select {", ".join(sorted(columns))} from traces t where {where} order by {NEWEST_FIRST} limit {most_traces}
+  select {", ".join(dict.fromkeys([*columns, "kinds", "start_time"]))} from traces t
+  where {where} order by {NEWEST_FIRST} limit {most_traces}
+), grouped as materialized (
+  select grouping({", ".join(columns)}) as absent, {", ".join(columns)}, count(*) as n
+  from found group by grouping sets ({", ".join(f"({column})" for column in columns)})
 )
 select facet, value, n, null::timestamptz as since, null::boolean as unlisted from ({arms}) counted
 union all
@@ -117,6 +119,19 @@ select null, null, count(*), min(start_time), bool_or(kinds is null) from found 
         else:
             values[row["facet"]].append(_value(row["facet"], row["value"], row["n"]))
     return _Sample(traces, since, unlisted, values)
+
+
+def _arm(index: int, facets: Sequence[str], most_values: str) -> str:
+    name = facets[index]
+    column = _COLUMNS[name]
+    # Each bit of grouping() tells that a column is absent from the group; the last column has the lowest bit.
+    absent = (1 << len(facets)) - 1 - (1 << (len(facets) - 1 - index))
+    item, source = ("item", f", unnest({column}) item") if name in _LISTS else (column, "")
+    return (
+        f"(select '{name}' as facet, {item}::text as value, sum(n)::int8 as n from grouped{source}"  # noqa: S608
+        f" where absent = {absent} and {item} is not null group by {item}"
+        f' order by sum(n) desc, {item}::text collate "C" limit {most_values})'
+    )
 
 
 async def _read_rollup(
