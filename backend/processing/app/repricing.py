@@ -1,6 +1,7 @@
 """What repricing makes of spans that are stored, and its account to the nano-dollar. No I/O."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -139,7 +140,7 @@ class Account:
         self,
         rows: Sequence[SpanRow],
         before: Mapping[int, Cost],
-        counted: Callable[[SpanRow], bool],
+        counted: AbstractSet[int],
         is_wanted: Callable[[SpanRow], bool],
     ) -> None:
         """Count a trace whose spans have their new costs.
@@ -149,13 +150,13 @@ class Account:
         Args:
             rows: All its spans.
             before: Their costs as they were.
-            counted: Whether a span counts for its trace now.
+            counted: Ids of the spans that count for the trace now.
             is_wanted: Whether a span was asked for.
         """
         changed = 0
         for row in rows:
             old = before[row.span_id]
-            new = Cost(row.cost_nano, row.cost_source, row.price_id, counted(row))
+            new = Cost(row.cost_nano, row.cost_source, row.price_id, row.span_id in counted)
             asked = is_wanted(row) and has_cost_or_usage(row)
             if not asked and old.counted == new.counted:
                 continue

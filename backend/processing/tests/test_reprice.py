@@ -209,10 +209,9 @@ async def test_only_the_spans_asked_for_are_priced(bench: Bench, metadata: Pool)
     old, old_body = agent_trace(now - 3 * DAY_NS, model="in-house", calls=1)
     other, other_body = agent_trace(now - 60 * SECOND, model="out-house", calls=1)
     long_id = os.urandom(16)
-    long_body = trace_body(
-        *(llm_span(long_id, number, start=now - age, gen_ai__request__model="in-house", gen_ai__response__model="in-house")
-          for number, age in ((1, 3 * DAY_NS), (2, 60 * SECOND)))
-    )  # fmt: skip
+    named: dict[str, Any] = {"gen_ai__request__model": "in-house", "gen_ai__response__model": "in-house"}
+    parts = ((1, 3 * DAY_NS), (2, 60 * SECOND))
+    long_body = trace_body(*(llm_span(long_id, number, start=now - age, **named) for number, age in parts))
     for body in (kept[1], old_body, other_body, long_body):
         await bench.send(body)
     await bench.process()
@@ -242,7 +241,7 @@ async def test_other_workspaces_keep_their_costs(bench: Bench, metadata: Pool) -
 async def test_traces_that_arrive_meanwhile_are_stored_once_and_priced(bench: Bench, metadata: Pool) -> None:
     now = time.time_ns()
     traces = [os.urandom(16) for _ in range(60)]
-    named = {"gen_ai__request__model": "in-house", "gen_ai__response__model": "in-house"}
+    named: dict[str, Any] = {"gen_ai__request__model": "in-house", "gen_ai__response__model": "in-house"}
     for trace_id in traces:
         await bench.send(trace_body(llm_span(trace_id, 1, start=now - DAY_NS, **named)))
     await bench.process()

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -120,7 +120,7 @@ def _values(name: str, row: Mapping[str, Any], fields: Mapping[str, Field]) -> l
     if field.name in _OF_SPANS:
         found = [span[_OF_SPANS[field.name]] for span in row["spans"]]
         return [value.word if isinstance(value, SpanKind) else value for value in found if value is not None]
-    flags = {
+    flags: dict[str, Callable[[], bool]] = {
         "has_error": lambda: row["error_count"] > 0,
         "has_feedback": lambda: row["feedback"] is not None,
         "has_score": lambda: bool(row["scores"]),
@@ -140,11 +140,11 @@ def _values(name: str, row: Mapping[str, Any], fields: Mapping[str, Field]) -> l
 def _same(kind: FieldType, found: Any, wanted: Any) -> bool:
     if kind is FieldType.METADATA and isinstance(wanted, str):
         text = found if isinstance(found, str) else {True: "true", False: "false"}.get(found, str(found))
-        return text == wanted
+        return bool(text == wanted)
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted
     if isinstance(found, str) or isinstance(wanted, str):
-        return found == wanted
+        return bool(found == wanted)
     return Decimal(str(found)) == Decimal(str(wanted))
 
 
@@ -177,15 +177,10 @@ def holds(tree: dict[str, Any], row: Mapping[str, Any], fields: Mapping[str, Fie
 
 
 def _ordered(op: str, value: Any, wanted: Any) -> bool:
-    left, right = (
-        (value, datetime.fromisoformat(wanted))
-        if isinstance(value, datetime)
-        else (
-            Decimal(str(value)),
-            Decimal(str(wanted)),
-        )
-    )
-    return {"gt": left > right, "gte": left >= right, "lt": left < right, "lte": left <= right}[op]
+    left: Any = value if isinstance(value, datetime) else Decimal(str(value))
+    right: Any = datetime.fromisoformat(wanted) if isinstance(value, datetime) else Decimal(str(wanted))
+    answers: dict[str, bool] = {"gt": left > right, "gte": left >= right, "lt": left < right, "lte": left <= right}
+    return answers[op]
 
 
 # --- trees ---

@@ -106,7 +106,8 @@ class _Walk:
             if is_changed(rows, before):
                 changing.append((head, rows, before))
             elif any(self._repricer.wanted.includes(row) for row in rows):
-                account.add_trace(rows, before, lambda row: row.counted, self._repricer.wanted.includes)
+                counted = {row.span_id for row in rows if row.counted}
+                account.add_trace(rows, before, counted, self._repricer.wanted.includes)
         return account, changing
 
     async def _change(self, changing: list[tuple[Head, list[SpanRow], dict[int, Any]]], rest: Account) -> Account:
@@ -128,7 +129,7 @@ class _Walk:
         for _, rows, before in changing:
             counted = fold_trace(rows).counted
             account.add_trace(
-                rows, before, lambda row, counted=counted: row.span_id in counted, self._repricer.wanted.includes
+                rows, before, counted, self._repricer.wanted.includes
             )
         return account
 

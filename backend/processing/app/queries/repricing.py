@@ -1,10 +1,9 @@
 """Traces whose spans are priced again: found in order, read without a lock, changed under it."""
 
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-
-from asyncpg.pgproto.pgproto import UUID
 
 from processing.app.batch import Group, Known, Rendered, TraceKey, outbox_rows, render
 from processing.app.queries import traces
@@ -36,13 +35,13 @@ class Portion(NamedTuple):
     """Some traces in the order of the walk, and where it goes on."""
 
     heads: list[Head]
-    position: tuple[datetime, UUID]
+    position: tuple[datetime, uuid.UUID]
 
 
 async def next_portion(
     connection: Connection,
     workspace: int,
-    after: tuple[datetime, UUID],
+    after: tuple[datetime, uuid.UUID],
     until: datetime,
     *,
     most_traces: int,
@@ -140,7 +139,7 @@ async def price(connection: Connection, head: Head, rows: Sequence[SpanRow], rep
         start, end = moment(head.first_us), moment(head.last_us)
         ids = [row.span_id for row in lost]
         payloads = await connection.fetch(
-            _SELECT_PAYLOADS, head.workspace, UUID(head.trace_id), start, end, ids
+            _SELECT_PAYLOADS, head.workspace, uuid.UUID(bytes=head.trace_id), start, end, ids
         )
         repricer.restore(lost, reported_costs(head.trace_id, ((row["format"], row["body"]) for row in payloads)))
     return before
@@ -197,9 +196,7 @@ async def reprice(
             if rows.trace.external_trace_id is None:
                 rows.trace.external_trace_id = content.external_id
             counted = rows.trace.counted
-            account.add_trace(
-                content.spans, before, lambda row, counted=counted: row.span_id in counted, repricer.wanted.includes
-            )
+            account.add_trace(content.spans, before, counted, repricer.wanted.includes)
             changed += [row for row in content.spans if _cost(row) != before[row.span_id][:3]]
             await traces.update_counted(connection, workspace, content.spans, counted)
             rendered.append((change, rows))
@@ -211,9 +208,7 @@ async def reprice(
             [encode_trace(workspace, rows.trace, change.revision) for change, rows in rendered if rows.trace],
         )
         await contribute(connection, [traces.window(change.head) for change, _ in rendered], 1)
-        announced = [
-            (workspace, change.group.trace_id, change.revision, *_days(change.head)) for change, _ in rendered
-        ]
+        announced = [(workspace, change.group.trace_id, change.revision, *_days(change.head)) for change, _ in rendered]
         await copy_rows(connection, "outbox", OUTBOX_COLUMNS, outbox_rows({workspace: workspace_id}, announced))
         await before_commit(account)
     return account
@@ -225,7 +220,7 @@ async def _update_costs(connection: Connection, workspace: int, rows: Sequence[S
         await connection.execute(
             _UPDATE_COSTS,
             [workspace] * len(arguments),
-            [UUID(row.trace_id) for row in arguments],
+            [uuid.UUID(bytes=row.trace_id) for row in arguments],
             [row.span_id for row in arguments],
             starts,
             [row.cost_nano for row in arguments],

@@ -149,12 +149,13 @@ class Selection(BaseModel):
     ] = None
 
 
+_SEARCH_EXAMPLE: Any = {"range": "7d", "filter": _FILTER_EXAMPLE, "sort": "-cost_usd", "limit": 20}
+
+
 class SearchBody(Selection):
     """A search for traces."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"range": "7d", "filter": _FILTER_EXAMPLE, "sort": "-cost_usd", "limit": 20}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_SEARCH_EXAMPLE]})
 
     sort: Sorted = "-start_time"
     fields: Annotated[list[Text], Field(max_length=_MOST_VALUES, description="Fields to answer, all by default")] = []

@@ -9,7 +9,7 @@ from query.app.models.traces import PageLimit, Selection, Sorted, Text, without_
 
 Page = Literal["traces"]
 Scope = Literal["private", "workspace"]
-_DEFINITION = {
+_DEFINITION: Any = {
     "range": "7d",
     "filter": {"field": "status", "op": "ne", "value": "success"},
     "columns": ["start_time", "name", "error"],

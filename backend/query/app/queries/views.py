@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from query.app.presentation import Row
 from shared.database import Connection, Pool
@@ -42,8 +43,8 @@ order by lower(name), view_id
 
 async def list_views(workspace_id: uuid.UUID, metadata: Pool, viewer: Viewer, page: str | None) -> list[Row]:
     """Return the views that a caller sees: own ones and shared ones."""
-    rows: list[Row] = await metadata.fetch(_SELECT_VIEWS, workspace_id, viewer.id, page)
-    return rows
+    rows: Any = await metadata.fetch(_SELECT_VIEWS, workspace_id, viewer.id, page)
+    return list(rows)
 
 
 # The lock lets callers count one after the other.
@@ -67,10 +68,10 @@ async def create_view(workspace_id: uuid.UUID, metadata: Pool, viewer: Viewer, v
             raise NotFoundError
         if await connection.fetchval(_COUNT_VIEWS, workspace_id) >= most:
             raise ConflictError(f"The workspace has {most} views; delete some first.", code="too_many_views")
-        row: Row = await connection.fetchrow(
+        row: Any = await connection.fetchrow(
             _INSERT_VIEW, workspace_id, viewer.id, view.name, view.scope, view.page, view.definition
         )
-    return row
+    return dict(row)
 
 
 _UPDATE_VIEW = f"""
@@ -90,10 +91,10 @@ async def replace_view(
     """
     async with metadata.acquire() as connection, connection.transaction():
         await _lock_own(workspace_id, connection, viewer, view_id)
-        row: Row = await connection.fetchrow(
+        row: Any = await connection.fetchrow(
             _UPDATE_VIEW, workspace_id, view_id, view.name, view.scope, view.page, view.definition
         )
-    return row
+    return dict(row)
 
 
 _DELETE_VIEW = "delete from views where workspace_id = $1 and view_id = $2"

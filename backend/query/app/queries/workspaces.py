@@ -68,7 +68,7 @@ async def write_budget(
     async with metadata.acquire() as connection, connection.transaction():
         if await connection.fetchval(_UPDATE_BUDGET, workspace, monthly_usd, list(thresholds)) is None:
             raise NotFoundError
-        details = {"monthly_usd": monthly_usd, "thresholds_percent": list(thresholds)}
+        details: dict[str, object] = {"monthly_usd": monthly_usd, "thresholds_percent": list(thresholds)}
         await append_audit(connection, workspace, actor, "update_budget", "workspace", workspace_id, details)
 
 
