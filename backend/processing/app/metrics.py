@@ -16,3 +16,4 @@ DECODE_SECONDS = Histogram(
 COMMIT_SECONDS = Histogram("processing_commit_seconds", "Time of a storing transaction", buckets=_SECONDS)
 STREAM_LAG = Gauge("processing_stream_lag_seconds", "Age of the oldest waiting entry", ["stream"])
 RELAYED = Counter("processing_relayed_traces_total", "Changed traces announced to other services")
+INDEX_LAG = Gauge("search_index_lag_seconds", "Age of the oldest change that the full-text index has not seen")

@@ -9,6 +9,7 @@ import orjson
 TRACES_PENDING = "traces:pending"
 TRACES_STORED = "traces:stored"
 PROCESSING_GROUP = "processing"
+SEARCH_GROUP = "search"
 
 MESSAGE_VERSION = 1
 # Fields of an entry in traces:pending.

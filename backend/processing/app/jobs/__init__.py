@@ -1,6 +1,11 @@
 """Jobs of the processing service, by type."""
 
-from processing.app.jobs import cleanup, replay, reprice
+from processing.app.jobs import cleanup, reindex, replay, reprice
 from shared.jobs.context import Handler
 
-HANDLERS: dict[str, Handler] = {"cleanup": cleanup.run, "replay": replay.run, "reprice": reprice.run}
+HANDLERS: dict[str, Handler] = {
+    "cleanup": cleanup.run,
+    "reindex": reindex.run,
+    "replay": replay.run,
+    "reprice": reprice.run,
+}

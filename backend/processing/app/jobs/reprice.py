@@ -128,9 +128,7 @@ class _Walk:
         account = Account()
         for _, rows, before in changing:
             counted = fold_trace(rows).counted
-            account.add_trace(
-                rows, before, counted, self._repricer.wanted.includes
-            )
+            account.add_trace(rows, before, counted, self._repricer.wanted.includes)
         return account
 
     def _state(self) -> dict[str, Any]:
