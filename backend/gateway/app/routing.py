@@ -43,6 +43,9 @@ _ROUTES: dict[Service, tuple[str, ...]] = {
         "POST /api/v1/views",
         "PUT /api/v1/views/{view_id}",
         "DELETE /api/v1/views/{view_id}",
+        "POST /api/v1/exports",
+        "GET /api/v1/exports/{export_id}",
+        "GET /api/v1/exports/{export_id}/download",
         "GET /api/v1/metrics/home-kpis",
         "GET /api/v1/metrics/aggregations",
         "POST /api/v1/metrics/query",
@@ -95,6 +98,11 @@ class Target:
     def counts_spans(self) -> bool:
         """Return whether ingestion's span quota applies rather than the limit on requests."""
         return self.service == "ingestion"
+
+    @property
+    def is_download(self) -> bool:
+        """Return whether the answer is a file of any size."""
+        return self.path.endswith("/download")
 
 
 @dataclass(frozen=True, slots=True)

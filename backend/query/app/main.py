@@ -36,7 +36,10 @@ def create_app(settings: Settings) -> FastAPI:
         stack.push_async_callback(metadata.close)
         cache_client = connect(settings.cache_url, command_seconds=_CACHE_SECONDS)
         stack.push_async_callback(cache_client.aclose)
+        queue_client = connect(settings.redis_url)
+        stack.push_async_callback(queue_client.aclose)
         app.state.pool = pool
+        app.state.queue_client = queue_client
         app.state.metadata = metadata
         app.state.cache = ResultCache(
             RedisBatcher(cache_client, outage_seconds=_CACHE_SECONDS) if settings.query_cache == "on" else None

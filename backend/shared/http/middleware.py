@@ -78,7 +78,7 @@ class PlatformMiddleware:
         exchange = _Exchange(scope, receive, send, self._max_body_bytes)
         self._in_flight.inc()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as scope["deadline"]:
                 check_declared_length(scope, self._max_body_bytes)
                 await self._app(scope, exchange.receive, exchange.send)
         except Exception as error:

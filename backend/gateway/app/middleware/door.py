@@ -90,6 +90,9 @@ class Door:
         scope["route"] = target
         scope["quiet"] = target.counts_spans
         scope["counts_spans"] = target.counts_spans
+        if target.is_download:
+            # However long a client takes to read it; a service that falls silent is given up as always.
+            scope["deadline"].reschedule(None)
         connection = HTTPConnection(scope)
         context = await authenticate(connection)
 

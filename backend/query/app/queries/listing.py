@@ -42,7 +42,7 @@ _AFTER_OLDEST_FIRST = "t.start_time >= {0} and (t.start_time > {0} or t.trace_id
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of traces; ``cursor`` is None on the last one.
+    """A page of traces; ``cursor``, and the place that it stands for, are None on the last one.
 
     ``scanned_until`` is set when the page ended before it was full, at the time up to which all traces were looked at.
     """
@@ -50,6 +50,7 @@ class Page:
     rows: list[Row]
     cursor: str | None
     scanned_until: datetime | None = None
+    next_place: Place | None = None
 
 
 async def list_traces(
@@ -100,7 +101,8 @@ async def _page_by_time(workspace: int, connection: Connection, query: TraceQuer
         now = time.monotonic()
         length = _next_length(length, now - began_slice)
         if now - began >= walk_seconds and first < last and len(rows) <= query.limit:
-            return Page(rows, query.cursor(Place(None, reached, _LAST_KEY)), reached)
+            behind = Place(None, reached, _LAST_KEY)
+            return Page(rows, query.cursor(behind), reached, behind)
     return _page(query, rows)
 
 
@@ -116,7 +118,8 @@ def _page(query: TraceQuery, rows: list[Row]) -> Page:
     if len(rows) <= query.limit:
         return Page(rows, None)
     del rows[query.limit :]
-    return Page(rows, query.cursor(place_of(query.sort, rows[-1])))
+    place = place_of(query.sort, rows[-1])
+    return Page(rows, query.cursor(place), next_place=place)
 
 
 def place_of(sort: Sort, row: Row) -> Place:

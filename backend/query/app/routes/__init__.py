@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from query.app.routes import agents, dashboard, graph, sessions, traces, users, views
+from query.app.routes import agents, dashboard, exports, graph, sessions, traces, users, views
 
 ROUTERS: tuple[APIRouter, ...] = (
     traces.router,
     dashboard.router,
+    exports.router,
     graph.router,
     sessions.router,
     users.router,
