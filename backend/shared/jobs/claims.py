@@ -37,9 +37,10 @@ from jobs j join workspaces w using (workspace_id)
 where j.workspace_id = $1 and j.job_id = $2
 for update of j
 """  # noqa: S608
+# The time of the transaction may be from before the lock, when the job before was still running.
 _CLAIM = """
 update jobs set status = 'running', fence = fence + 1, attempt = attempt + 1, worker = $3, heartbeat_at = now(),
-  started_at = coalesce(started_at, now())
+  started_at = coalesce(started_at, clock_timestamp())
 where workspace_id = $1 and job_id = $2
 returning fence, attempt, owner_id, params::text as params, checkpoint::text as checkpoint
 """

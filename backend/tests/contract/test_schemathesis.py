@@ -53,7 +53,6 @@ USUAL: list[dict[str, str]] = [
     {"from": (datetime.now(UTC) - timedelta(days=39, hours=5, seconds=3)).isoformat()},
     {"range": "24h", "agent_id": "agent", "environment": "test"},
     {"range": "24h", "granularity": "1h"},
-    {"fields": "trace_id,name"},
     {"limit": "1"},
     *({"type": name} for name in ("hourly", "daily")),
 ]

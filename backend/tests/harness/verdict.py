@@ -121,7 +121,7 @@ def _check_logs(platform: Platform, allowed: tuple[str, ...]) -> None:
         for line in platform.log(name).splitlines():
             if any(text in line for text in allowed):
                 continue
-            assert "Traceback" not in line, f"{name}: {line[:2000]}"
+            assert "Traceback" not in line, f"{name}: {line[-3000:]}"
             if line.startswith("{"):
                 event = json.loads(line)
                 assert event.get("status") != 500, f"{name}: {line[:2000]}"

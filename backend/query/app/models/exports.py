@@ -42,4 +42,10 @@ class Export(BaseModel):
     created_at: datetime
     finished_at: datetime | None
     expires_at: Annotated[datetime | None, Field(description="When the file is removed")]
-    download_url: Annotated[str | None, Field(description="Path at the gateway, to be asked for with a credential")]
+    download_url: Annotated[
+        str | None,
+        Field(
+            description="Path at the gateway, to be asked for with a credential",
+            examples=["/api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download"],
+        ),
+    ]
