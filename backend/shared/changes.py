@@ -1,15 +1,33 @@
-"""Which days of a workspace changed, counted in the cache server, so that cached answers about them are found stale."""
+"""Where answers are cached, and which days of a workspace changed, so that answers about them are found stale."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
 _KEPT_SECONDS = 2 * 86_400
+_KEYS_AT_ONCE = 500
 
 
 def changes_key(workspace: int) -> str:
     """Return the hash that counts the changes of each day of a workspace, given by its number."""
     return f"changes:{{{workspace}}}"
+
+
+def result_key(workspace: int, digest: str) -> str:
+    """Return the key of a cached answer of a workspace, given by its number."""
+    return f"result:{{{workspace}}}:{digest}"
+
+
+async def forget_results(cache: Any, workspace: int) -> None:
+    """Remove everything that is cached of a workspace; ``cache`` is a client of the cache server."""
+    keys: list[bytes | str] = [changes_key(workspace)]
+    async for key in cache.scan_iter(result_key(workspace, "*"), count=_KEYS_AT_ONCE):
+        keys.append(key)
+        if len(keys) >= _KEYS_AT_ONCE:
+            await cache.delete(*keys)
+            keys.clear()
+    if keys:
+        await cache.delete(*keys)
 
 
 def note_changes(pipeline: Any, workspace: int, days: Iterable[date]) -> None:

@@ -95,6 +95,7 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("processing", "GET", "/api/v1/ingestion/health"): Entry("read", shows="list"),
     ("processing", "GET", "/api/v1/dead-letters"): Entry("admin", shows="list"),
     ("processing", "POST", "/api/v1/dead-letters/replay"): Entry("admin"),
+    ("processing", "DELETE", "/api/v1/traces/{trace_id}"): Entry("admin", shows="trace"),
     ("query", "GET", "/api/v1/traces"): Entry("read", shows="list"),
     ("query", "POST", "/api/v1/traces/search"): Entry("read", {"range": "24h"}),
     ("query", "GET", "/api/v1/traces/facets"): Entry("read"),

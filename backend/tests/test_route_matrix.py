@@ -107,6 +107,7 @@ class World:
             "member_id": (self.objects["member"], str(uuid.uuid4())),
             "job_id": (self.objects["job"], str(uuid.uuid4())),
             "view_id": (self.objects["view"], str(uuid.uuid4())),
+            "export_id": (self.objects["export"], str(uuid.uuid4())),
         }
         return path.format(**{name: values[0 if of_a else 1] for name, values in names.items()})
 
@@ -151,6 +152,8 @@ async def _populate(client: httpx.AsyncClient, ports: dict[str, httpx.AsyncClien
     assert job.status_code == 202, job.text
     view = await client.post("/api/v1/views", headers=owner.headers, json=VIEW)
     assert view.status_code == 201, view.text
+    export = await client.post("/api/v1/exports", headers=owner.headers, json={"format": "csv"})
+    assert export.status_code == 202, export.text
     soon = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
     expired = await create_key(client, other, "ingest", "read", "write", "admin", expires_at=soon)
     callers["expired key"] = {"X-API-Key": expired["key"]}
@@ -163,6 +166,7 @@ async def _populate(client: httpx.AsyncClient, ports: dict[str, httpx.AsyncClien
         "member": member.user_id,
         "job": str(job.json()["data"]["id"]),
         "view": str(view.json()["data"]["id"]),
+        "export": str(export.json()["data"]["id"]),
     }
     return World(client, ports, owner, objects, callers, other)
 

@@ -45,3 +45,9 @@ class JobDesk:
         return await cancel_job(
             self._pool, self._redis, workspace_id=UUID(caller.workspace_id), job_id=job_id, record=record
         )
+
+    async def remove_workspace(self, workspace_id: UUID) -> None:
+        """Have everything of a workspace removed that was deleted."""
+        await create_job(
+            self._pool, self._redis, workspace_id=workspace_id, owner_id=None, type="delete_workspace", params={}
+        )

@@ -33,6 +33,7 @@ _ROUTES: dict[Service, tuple[str, ...]] = {
         "GET /api/v1/ingestion/health",
         "GET /api/v1/dead-letters",
         "POST /api/v1/dead-letters/replay",
+        "DELETE /api/v1/traces/{trace_id}",
     ),
     "query": (
         "GET /api/v1/traces",

@@ -19,6 +19,11 @@ def _reader(request: Request) -> Pool:
     return pool
 
 
+def _writer(request: Request) -> Pool:
+    pool: Pool = request.app.state.writer
+    return pool
+
+
 def _metadata(request: Request) -> Pool:
     pool: Pool = request.app.state.metadata
     return pool
@@ -45,6 +50,8 @@ ReceiptReader = Annotated[AuthContext, Depends(require(Permission.RECEIPTS_READ)
 Reader = Annotated[AuthContext, Depends(require(Permission.READ))]
 Admin = Annotated[AuthContext, Depends(require(Permission.ADMIN))]
 TracesPool = Annotated[Pool, Depends(_reader)]
+Writer = Annotated[Pool, Depends(_writer)]
+TraceId = Annotated[str, Path(description="As sent, percent-encoded; a slash is %2F")]
 MetadataPool = Annotated[Pool, Depends(_metadata)]
 Queue = Annotated[PendingQueue, Depends(_queue)]
 ReceiptId = Annotated[UUID, Depends(_receipt_id)]

@@ -11,7 +11,7 @@ from processing.app.consumer import Pipeline
 from processing.app.folding import Folding
 from processing.app.publisher import Relay
 from processing.app.queries.outbox import Outbox
-from processing.app.routes import router
+from processing.app.routes import router, traces_router
 from processing.app.supervision import Supervised
 from processing.app.upkeep import Upkeep
 from shared.auth.internal import InternalTokenVerifier
@@ -65,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         streams = pending_streams(settings.stream_shards)
         app.state.queue = PendingQueue(client, streams)
         app.state.reader = reader
+        app.state.writer = writer
         app.state.metadata = metadata
         app.state.authenticator = InternalAuthenticator(
             InternalTokenVerifier(settings.internal_token_secret.get_secret_value(), SERVICE)
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         cache = connect(settings.cache_url, command_seconds=_CACHE_SECONDS)
         stack.push_async_callback(cache.aclose)
         relay = Relay(client, cache, Outbox(writer), relay_stopping)
+        app.state.relay = relay
         pipeline = Pipeline(writer, worker_client, PendingQueue(worker_client, streams), stopping, relay, settings)
         upkeep = Upkeep(writer, metadata, {"traces": reader, "metadata": metadata}, stopping, settings)
         folding = Folding(writer, stopping, settings.processing_fold_seconds)
@@ -95,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = create_service_app(SERVICE, settings, start=start, title="Agent Observability Platform: processing")
     app.include_router(router)
+    app.include_router(traces_router)
     return app
 
 

@@ -8,7 +8,18 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from processing.app.consumer.waiting import read_waiting
-from processing.app.dependencies import Admin, MetadataPool, Queue, Range, Reader, ReceiptId, ReceiptReader, TracesPool
+from processing.app.dependencies import (
+    Admin,
+    MetadataPool,
+    Queue,
+    Range,
+    Reader,
+    ReceiptId,
+    ReceiptReader,
+    TraceId,
+    TracesPool,
+    Writer,
+)
 from processing.app.models import (
     DeadLetter,
     IngestionHealth,
@@ -20,6 +31,7 @@ from processing.app.models import (
 )
 from processing.app.presentation import present_letter
 from processing.app.publisher import append_replays
+from processing.app.queries.deletion import Deletion, delete_trace
 from processing.app.queries.health import read_health
 from processing.app.queries.letters import are_known, audit_replay, find_letters, read_letters, replay_letters
 from processing.app.queries.receipts import read_receipt
@@ -27,7 +39,9 @@ from shared.errors import NotFoundError
 from shared.http.cursor import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor, read_time, read_uuid
 from shared.http.envelope import request_id, success
 from shared.http.guard import GuardedRoute
+from shared.http.paths import EncodedPathRoute
 from shared.http.schema import Enveloped, EnvelopedPage, problems
+from shared.ids import trace_key
 
 _CURSOR = "dead_letters"
 
@@ -134,3 +148,31 @@ async def replay_dead_letters(
         ids=[str(identifier) for identifier in begun],
     )
     return success(request, result.model_dump(), status=202)
+
+
+traces_router = APIRouter(
+    prefix="/api/v1/traces", tags=["traces"], route_class=EncodedPathRoute, responses=problems(401, 403, 404, 429, 503)
+)
+
+
+@traces_router.delete("/{trace_id}", status_code=204, summary="Remove a trace and everything that belongs to it")
+async def remove_trace(
+    request: Request, caller: Admin, writer: Writer, metadata: MetadataPool, trace_id: TraceId
+) -> Response:
+    """Remove a trace with its spans, payloads, scores and dead letters; figures follow at once.
+
+    What is received later under the same id is new data.
+    """
+    asked = Deletion(
+        caller.workspace_number,
+        UUID(caller.workspace_id),
+        caller.principal,
+        UUID(caller.subject_id),
+        request_id(request),
+        trace_id,
+        UUID(bytes=trace_key(trace_id)),
+    )
+    if not await delete_trace(writer, metadata, asked):
+        raise NotFoundError
+    request.app.state.relay.announce()
+    return Response(status_code=204)

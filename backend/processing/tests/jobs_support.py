@@ -37,9 +37,7 @@ async def add_workspace(metadata: Pool, workspace_id: str = WORKSPACE_ID, number
 async def ask(bench: Bench, metadata: Pool, kind: str, params: Mapping[str, Any], workspace_id: str) -> Job:
     """Return a new job of the workspace."""
     owner = None if kind == "delete_workspace" else OWNER
-    return await create_job(
-        metadata, bench.redis, workspace_id=workspace_id, owner_id=owner, type=kind, params=params
-    )
+    return await create_job(metadata, bench.redis, workspace_id=workspace_id, owner_id=owner, type=kind, params=params)
 
 
 async def run(bench: Bench, metadata: Pool, job: Job, handlers: Mapping[str, Handler] = HANDLERS) -> Job:

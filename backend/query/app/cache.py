@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from query.app.windows import Window
 from shared.auth.context import AuthContext
-from shared.changes import read_changes
+from shared.changes import read_changes, result_key
 from shared.http.envelope import JsonResponse
 from shared.redis import RedisBatcher
 from shared.telemetry import CACHE_LOOKUPS, FAILURES
@@ -142,7 +142,7 @@ def _key(caller: AuthContext, name: str, parameters: Mapping[str, object]) -> st
     may = ",".join(sorted(caller.permissions))
     asked = orjson.dumps([name, may, parameters], option=orjson.OPT_SORT_KEYS, default=str)
     digest = hashlib.blake2b(asked, digest_size=20).hexdigest()
-    return f"result:{{{caller.workspace_number}}}:{digest}"
+    return result_key(caller.workspace_number, digest)
 
 
 def _lock(key: str) -> str:

@@ -1,6 +1,5 @@
 """Settings of the query service."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -17,14 +16,7 @@ class Settings(WorkerSettings):
     )
     query_cache: Literal["on", "off"] = Field("on", description="on or off: whether answers are kept in Redis")
 
-    export_dir: str = Field("", description="Folder of exported files; exports/ in the data folder when empty")
     export_days: int = Field(7, ge=1, le=365, description="Days that exported files are kept")
-    agentobs_data_dir: str = Field(".data", description="Folder of databases, logs and run files")
-
-    @property
-    def exports_folder(self) -> str:
-        """Return the folder of exported files, which query and its worker share."""
-        return self.export_dir or str(Path(self.agentobs_data_dir) / "exports")
 
     @property
     def ports(self) -> list[int]:

@@ -2,35 +2,16 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from fastapi import Depends, Path, Query, Request
-from starlette.routing import Match
-from starlette.types import Scope
 
 from query.app.filters import OPEN_PREFIXES, TraceFilter, TraceQuery, check_names, read_filter, read_query
 from query.app.models.traces import FacetParameters, SpanPageParameters, SpanParameters, TraceParameters
 from shared.auth.context import AuthContext
 from shared.auth.permissions import Permission
 from shared.database import Pool
-from shared.http.guard import GuardedRoute, require
+from shared.http.guard import require
 from shared.ids import span_key
-
-
-class EncodedPathRoute(GuardedRoute):
-    """Route that splits the path before it decodes it, so that an id in it may hold any character, a slash too."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return how well the route fits a request, with the decoded parameters of its path."""
-        encoded = scope.get("raw_path") or b""
-        match, child_scope = super().matches({**scope, "path": encoded.decode("latin-1")})
-        if match != Match.NONE:
-            # Bytes that are not UTF-8 stay apart from every text, so they name nothing that is stored.
-            parameters: dict[str, str] = child_scope["path_params"]
-            child_scope["path_params"] = {
-                name: unquote(value, errors="surrogateescape") for name, value in parameters.items()
-            }
-        return match, child_scope
 
 
 def _names(model: type[Any]) -> list[str]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from shared.database import Pool
-from shared.settings import ServiceSettings
+from shared.jobs.config import WorkerSettings
 
 LogLevel = Literal["info", "warning", "error"]
 
@@ -80,7 +80,7 @@ class JobContext:
         owner_id: str | None,
         params: dict[str, Any],
         attempt: int,
-        settings: ServiceSettings,
+        settings: WorkerSettings,
         checkpoint: dict[str, Any],
         traces: Pool,
         metadata: Pool,

@@ -9,8 +9,8 @@ from datetime import datetime
 from redis.asyncio import Redis
 
 from shared.database import Connection, Pool, is_dependency_error
+from shared.jobs.config import WorkerSettings
 from shared.logging import get_logger
-from shared.settings import ServiceSettings
 from shared.telemetry import FAILURES
 
 LEASE_SECONDS = 30.0
@@ -61,7 +61,7 @@ class Slot:
     name: str
     start: datetime
     fence: int
-    settings: ServiceSettings
+    settings: WorkerSettings
     metadata: Pool
     redis: Redis
 
@@ -98,7 +98,7 @@ async def take_slot(pool: Pool, periodic: Periodic, worker: str) -> tuple[dateti
     return None if row is None else (row["slot"], row["fence"])
 
 
-async def run_due(periodic: Periodic, worker: str, settings: ServiceSettings, metadata: Pool, redis: Redis) -> bool:
+async def run_due(periodic: Periodic, worker: str, settings: WorkerSettings, metadata: Pool, redis: Redis) -> bool:
     """Do what recurs if its present slot is still to be done, and return whether that was so.
 
     Raises:

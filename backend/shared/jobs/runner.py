@@ -17,13 +17,13 @@ from shared.database import Pool, create_pool, is_dependency_error
 from shared.errors import ApiError, UnavailableError
 from shared.jobs import claims
 from shared.jobs.claims import Claim, Ended
+from shared.jobs.config import WorkerSettings
 from shared.jobs.context import Handler, JobCancelledError, JobContext, JobSupersededError, LogLevel
 from shared.jobs.events import announce
 from shared.jobs.store import STALE_SECONDS
 from shared.jobs.types import JobService, JobStatus
 from shared.logging import get_logger, redact_text
 from shared.redis import connect
-from shared.settings import ServiceSettings
 from shared.telemetry import FAILURES
 
 BEAT_SECONDS = 2.0
@@ -57,7 +57,7 @@ async def run_job(
     service: JobService,
     worker: str,
     handlers: Mapping[str, Handler],
-    settings: ServiceSettings,
+    settings: WorkerSettings,
     stopping: threading.Event,
 ) -> bool:
     """Run a job if it waits for this, and return whether it was touched.

@@ -93,6 +93,9 @@ def _populate(platform: Platform) -> Populated:
         job = client.post("/api/v1/jobs", json={"type": "cleanup", "params": {}}, headers=owner)
         assert job.status_code == 202, job.text
         populated.ids["job_id"] = job.json()["data"]["id"]
+        export = client.post("/api/v1/exports", json={"format": "csv"}, headers=owner)
+        assert export.status_code == 202, export.text
+        populated.ids["export_id"] = export.json()["data"]["id"]
     return populated
 
 

@@ -56,6 +56,8 @@ USUAL: list[dict[str, str]] = [
     {"limit": "1"},
     *({"type": name} for name in ("hourly", "daily")),
 ]
+# No worker runs here.
+UNFINISHED = {"/api/v1/exports/{export_id}/download": 409}
 # Tokens, passwords and ids of examples are nobody's.
 REFUSED_EXAMPLES = {
     "login": 401,
@@ -141,7 +143,7 @@ def test_what_is_stored_reads_as_declared(path: str, populated: Populated) -> No
         for values in asked:
             answer = client.get(filled, headers=populated.owner, params=values)
             # Some do not take every range, and not everything occurs in every range.
-            others = (200, 422, 404 if "{" in path else 422) if values else (200,)
+            others = (200, 422, 404 if "{" in path else 422) if values else (UNFINISHED.get(path, 200),)
             assert answer.status_code in others, f"{answer.request.url}: {answer.text}"
             check_answer("GET", filled, answer)
 

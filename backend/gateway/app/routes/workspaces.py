@@ -124,6 +124,7 @@ async def delete_workspace(request: Request, caller: UserCaller, gateway: Gatewa
         event = AuditEvent("delete_workspace", workspace_id, "workspace", str(workspace_id))
         await audit.append(connection, gateway.actor(request), event)
     await gateway.access_withdrawn()
+    await gateway.jobs.remove_workspace(workspace_id)
     return success(request, {"id": str(workspace_id)})
 
 

@@ -42,7 +42,7 @@ async def run(context: JobContext) -> dict[str, Any]:
         await context.save(state)
     start, end = datetime.fromisoformat(state["start"]), datetime.fromisoformat(state["end"])
     query = replace(query, filter=replace(query.filter, start=start, end=end), after=_place(state))
-    folder: str = context.settings.exports_folder  # type: ignore[attr-defined]
+    folder: str = context.settings.exports_folder
     part = exports.part_path(folder, context.workspace_id, str(context.job_id))
     final = exports.final_path(folder, context.workspace_id, str(context.job_id), params.format)
     if await asyncio.to_thread(exports.size_of, part) < state["bytes"]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from query.app.dependencies import Caller, EncodedPathRoute, Traces
+from query.app.dependencies import Caller, Traces
 from query.app.evidence import COMPRESSED_BUDGET, EvidenceReader
 from query.app.filters import check_names
 from query.app.graph import Evidence, build_graph, failure_view
@@ -18,6 +18,7 @@ from query.app.queries import traces
 from shared.domain import PayloadFormat, SpanKind
 from shared.errors import NotFoundError
 from shared.http.envelope import success
+from shared.http.paths import EncodedPathRoute
 from shared.http.schema import Enveloped, problems
 from shared.ids import trace_hex
 from shared.normalisation.handoffs import Handoff, read_handoff

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from query.app.content import ContentReader
 from query.app.dependencies import (
     Caller,
-    EncodedPathRoute,
     FacetQuery,
     NoParameters,
     SpanKey,
@@ -39,6 +38,7 @@ from shared.database import Connection, Pool
 from shared.errors import NotFoundError
 from shared.http.cursor import decode_cursor, encode_cursor, read_integer, read_time
 from shared.http.envelope import success
+from shared.http.paths import EncodedPathRoute
 from shared.http.schema import Enveloped, EnvelopedPage, problems
 from shared.ids import span_key, trace_hex
 
