@@ -77,6 +77,10 @@ class ResultCache:
         if waited is not None:
             return waited
         try:
+            # Between the look of whoever asked and the lock, another may have finished.
+            found = await self._find(key, caller, window)
+            if found is not None:
+                return found
             changes = await self._changes(caller, window)
             data = JsonResponse(None).render(await load())
             if changes is not None:

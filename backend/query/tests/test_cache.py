@@ -141,6 +141,35 @@ async def test_F48_many_waiters_cost_one_computation(redis_url: str) -> None:
         await client.aclose()
 
 
+async def test_F48_who_looked_just_before_another_finished_computes_nothing(redis_url: str) -> None:
+    clients = [connect(redis_url), connect(redis_url)]
+    looked, finished = asyncio.Event(), asyncio.Event()
+
+    class Late(RedisBatcher):
+        async def read(self, *command: Any) -> Any:
+            answer = await super().read(*command)
+            if not looked.is_set():
+                looked.set()
+                await finished.wait()
+            return answer
+
+    async def load() -> object:
+        return {"n": 1}
+
+    async def never() -> object:
+        pytest.fail("the answer was there")
+
+    caller, window = _caller(1), _last_hour()
+    late = asyncio.create_task(ResultCache(Late(clients[0])).answer(caller, "hot", {}, window, never))
+    await looked.wait()
+    await ResultCache(RedisBatcher(clients[1])).answer(caller, "hot", {}, window, load)
+    finished.set()
+    data, _ = await late
+    assert _text(data) == '{"n":1}'
+    for client in clients:
+        await client.aclose()
+
+
 async def test_F48_flushing_redis_under_load_costs_few_questions_to_the_database(
     cached: Api, client: Redis, database: asyncpg.Connection
 ) -> None:
