@@ -146,12 +146,15 @@ async def test_F48_who_looked_just_before_another_finished_computes_nothing(redi
     looked, finished = asyncio.Event(), asyncio.Event()
 
     class Late(RedisBatcher):
-        async def read(self, *command: Any) -> Any:
-            answer = await super().read(*command)
+        def read(self, *command: Any) -> asyncio.Future[Any]:
+            return asyncio.ensure_future(self._read_late(super().read(*command)))
+
+        async def _read_late(self, answer: asyncio.Future[Any]) -> Any:
+            found = await answer
             if not looked.is_set():
                 looked.set()
                 await finished.wait()
-            return answer
+            return found
 
     async def load() -> object:
         return {"n": 1}
