@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from query.app.fields import FACETS, METADATA_PREFIX, SCORE_PREFIX
 from query.app.filter_tree import Either, Every, Node, compare, read_tree, suggest
+from query.app.fulltext import TextQuery, parse_text_query
 from query.app.models.traces import FilterParameters, SearchBody, Selection, TraceParameters
 from query.app.presentation import TRACE_FIELDS
 from shared.errors import FieldProblem, InvalidFieldsError
@@ -68,6 +69,12 @@ class TraceFilter:
     start: datetime | None
     end: datetime | None
     node: Node | None = None
+    text: TextQuery | None = None
+
+    @property
+    def takes_all(self) -> bool:
+        """Return whether every trace of the range is asked for."""
+        return self.node is None and self.text is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ def read_filter(parameters: FilterParameters, open_filters: Sequence[tuple[str, 
     """
     parts = (*_conditions(parameters), *_open_conditions(open_filters))
     start, end = _read_range(parameters, now, may_be_open=bool(parameters.trace_id))
-    return TraceFilter(start, end, Every(parts) if parts else None)
+    return TraceFilter(start, end, Every(parts) if parts else None, _read_text(parameters))
 
 
 def read_search_filter(body: Selection, *, now: datetime) -> TraceFilter:
@@ -130,7 +137,7 @@ def read_search_filter(body: Selection, *, now: datetime) -> TraceFilter:
     check_names(body.model_extra or (), _names_of(type(body)), noun="part of a search")
     node = None if body.filter is None else read_tree(body.filter)
     start, end = _read_range(body, now)
-    return TraceFilter(start, end, node)
+    return TraceFilter(start, end, node, _read_text(body))
 
 
 def read_facet_names(values: Sequence[str]) -> tuple[str, ...]:
@@ -186,7 +193,7 @@ def _query(asked: TraceParameters | SearchBody, found: TraceFilter) -> TraceQuer
             raise _refuse_cursor("has no such range")
         if start is None and found.start is not None:
             raise _refuse_cursor("belongs to a list with trace_id")
-        found = TraceFilter(start, end, found.node)
+        found = replace(found, start=start, end=end)
     return TraceQuery(found, sort, asked.limit, after, read_fields("fields", asked.fields))
 
 
@@ -215,6 +222,10 @@ def _read_range(
         return None, None
     found = parse_range(asked.range_name, asked.start, asked.end, now=now)
     return found.start, found.end + CLOCK_TOLERANCE if asked.end is None else found.end
+
+
+def _read_text(asked: FilterParameters | Selection) -> TextQuery | None:
+    return None if asked.q is None else parse_text_query(asked.q)
 
 
 def _choose(parameter: str, values: Sequence[str], known: Sequence[str], noun: str) -> tuple[str, ...]:

@@ -31,8 +31,6 @@ def parse_text_query(q: str) -> TextQuery:
     Raises:
         InvalidFieldsError: There is no word to look for in it, or too many.
     """
-    if len(q) > LONGEST_QUERY:
-        raise _refused(f"is longer than {LONGEST_QUERY} characters")
     alternatives: list[list[str]] = [[]]
     count = 0
     has_positive = False

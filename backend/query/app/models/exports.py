@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from query.app.models.traces import Text
+from query.app.models.traces import Text, TextSearch
 from shared.jobs.types import JobStatus
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -23,6 +23,7 @@ class ExportBody(BaseModel):
     start: Annotated[str | None, Field(alias="from", max_length=64, description="RFC 3339 time")] = None
     end: Annotated[str | None, Field(alias="to", max_length=64, description="RFC 3339 time; now unless given")] = None
     filter: Annotated[dict[str, Any] | None, Field(description="A filter tree as in a search of traces")] = None
+    q: TextSearch = None
     fields: Annotated[
         list[Text] | None, Field(min_length=1, max_length=64, description="Fields in their order; all unless given")
     ] = None

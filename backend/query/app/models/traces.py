@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from query.app.fulltext import LONGEST_QUERY
 from shared.http.cursor import MAX_CURSOR_LENGTH
 from shared.http.ranges import RangeName
 from shared.http.schema import Meta, Pagination
@@ -35,6 +36,18 @@ CursorText = Annotated[str | None, Field(max_length=MAX_CURSOR_LENGTH, descripti
 Milliseconds = Annotated[Decimal | None, Field(ge=0, le=10**12)]
 Dollars = Annotated[Decimal | None, Field(ge=0, le=10**9)]
 Count = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
+TextSearch = Annotated[
+    str | None,
+    Field(
+        max_length=LONGEST_QUERY,
+        description=(
+            'Words in what the trace says: all of them, either side of or, "a phrase", -without, begin*. Found some'
+            " seconds after the trace was stored."
+        ),
+        examples=['refund "order failed" -test'],
+    ),
+    AfterValidator(without_nul),
+]
 Rating = Annotated[int | None, Field(ge=-1, le=5, description="Latest rating: -1, 0, 1 or 1 to 5")]
 
 _FILTER_EXAMPLE = {
@@ -109,6 +122,7 @@ class FilterParameters(BaseModel):
     max_error_count: Count = None
     min_feedback: Rating = None
     max_feedback: Rating = None
+    q: TextSearch = None
 
 
 class TraceParameters(FilterParameters):
@@ -147,6 +161,7 @@ class Selection(BaseModel):
             examples=[_FILTER_EXAMPLE],
         ),
     ] = None
+    q: TextSearch = None
 
 
 _SEARCH_EXAMPLE: Any = {"range": "7d", "filter": _FILTER_EXAMPLE, "sort": "-cost_usd", "limit": 20}

@@ -139,7 +139,7 @@ async def _read_rollup(
 ) -> Values | None:
     """Return the values of a facet over the whole range, None where no rollup tells them."""
     rollup = _ROLLUPS.get(name)
-    if rollup is None or asked.node is not None or asked.start is None or asked.end is None:
+    if rollup is None or not asked.takes_all or asked.start is None or asked.end is None:
         return None
     now = datetime.now(UTC)
     window = window_of(TimeRange(asked.start, asked.end), is_open=asked.end > now, now=now)

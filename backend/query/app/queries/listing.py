@@ -10,6 +10,7 @@ import asyncpg
 from query.app.filters import BY_TIME, Place, Sort, TraceFilter, TraceQuery
 from query.app.presentation import Row
 from query.app.queries.conditions import Binder, condition
+from query.app.queries.search import text_condition
 from query.app.queries.traces import TRACE_COLUMNS
 from shared.database import Connection
 from shared.errors import FieldProblem, InvalidFieldsError
@@ -80,7 +81,7 @@ async def list_traces(
 
 async def _page_by_time(workspace: int, connection: Connection, query: TraceQuery, walk_seconds: float) -> Page:
     first, last = query.filter.start, query.filter.end
-    if first is None or last is None or query.filter.node is None or last - first <= _FIRST_SLICE:
+    if first is None or last is None or query.filter.takes_all or last - first <= _FIRST_SLICE:
         return _page(query, await _fetch(workspace, connection, query, first, last))
     newest_first = query.sort.descending
     if query.after is not None:
@@ -176,10 +177,12 @@ def where_of(bind: Binder, asked: TraceFilter, start: datetime | None, end: date
         end: End of the part, excluded.
     """
     where = ["t.workspace_id = $1"]
-    since = "'-infinity'"
+    since, until = "'-infinity'", "'infinity'"
     if start is not None and end is not None:
-        since = bind(start)
-        where.append(f"t.start_time >= {since} and t.start_time < {bind(end)}")
+        since, until = bind(start), bind(end)
+        where.append(f"t.start_time >= {since} and t.start_time < {until}")
     if asked.node is not None:
         where.append(condition(asked.node, bind, since))
+    if asked.text is not None:
+        where.append(text_condition(asked.text, bind, since, until))
     return where

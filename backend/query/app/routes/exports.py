@@ -45,12 +45,12 @@ ExportId = Annotated[str, Path(description="Id of the export", examples=["0193fb
 )
 async def create_export(request: Request, caller: Writer, metadata: Metadata, body: ExportBody) -> Response:
     """Return an export that a worker will make; its range is fixed now, and its file holds traces oldest first."""
-    filters = body.model_dump(by_alias=True, exclude_none=True, include={"range_name", "start", "end", "filter"})
+    filters = body.model_dump(by_alias=True, exclude_none=True, include={"range_name", "start", "end", "filter", "q"})
     params = ExportParams(format=body.format, filter=filters, fields=body.fields)
     found = read_export(params, now=datetime.now(UTC)).filter
     assert found.start is not None
     assert found.end is not None
-    filters = {key: value for key, value in filters.items() if key == "filter"}
+    filters = {key: value for key, value in filters.items() if key in ("filter", "q")}
     filters |= {"from": found.start.isoformat(), "to": found.end.isoformat()}
 
     async def record(connection: Connection, job: Job) -> None:
