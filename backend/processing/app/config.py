@@ -30,7 +30,7 @@ class Settings(WorkerSettings):
     processing_fold_seconds: float = Field(
         2.0, gt=0, description="Shortest interval at which changes are folded into rollups, which count them at once"
     )
-    processing_price_seconds: float = Field(60.0, gt=0, description="Interval at which changed prices are read again")
+    processing_price_seconds: float = Field(60.0, gt=0, description="Longest time until a changed price holds")
 
     @property
     def ports(self) -> list[int]:

@@ -63,6 +63,11 @@ def _pool(request: Request) -> Pool:
     return pool
 
 
+def _primary(request: Request) -> Pool:
+    pool: Pool = request.app.state.primary
+    return pool
+
+
 def _metadata(request: Request) -> Pool:
     pool: Pool = request.app.state.metadata
     return pool
@@ -73,6 +78,7 @@ CostCaller = Annotated[AuthContext, Depends(require(Permission.COST_READ))]
 CostWriter = Annotated[AuthContext, Depends(require(Permission.COST_WRITE))]
 Writer = Annotated[AuthContext, Depends(require(Permission.WRITE))]
 Traces = Annotated[Pool, Depends(_pool)]
+Primary = Annotated[Pool, Depends(_primary)]
 Metadata = Annotated[Pool, Depends(_metadata)]
 TraceQueryParameters = Annotated[TraceQuery, Depends(_trace_query)]
 FacetQuery = Annotated[tuple[FacetParameters, TraceFilter], Depends(_facet_query)]

@@ -15,6 +15,8 @@ from shared.redis import RedisBatcher, connect
 
 SERVICE = "query"
 
+# For what is changed, while a replica is read.
+_WRITER_CONNECTIONS = 2
 # Every answer can do without the cache.
 _CACHE_SECONDS = 1.0
 # Plans made for the values at hand leave out the days outside the asked range; compiling costs more than it gains here.
@@ -32,6 +34,10 @@ def create_app(settings: Settings) -> FastAPI:
             server_settings=_SERVER_SETTINGS,
         )
         stack.push_async_callback(pool.close)
+        primary = pool
+        if settings.timescale_read_url not in (None, settings.timescale_url):
+            primary = await create_pool(settings.timescale_url, service=SERVICE, size=_WRITER_CONNECTIONS)
+            stack.push_async_callback(primary.close)
         metadata = await create_pool(settings.postgres_url, service=SERVICE, size=settings.database_pool_size)
         stack.push_async_callback(metadata.close)
         cache_client = connect(settings.cache_url, command_seconds=_CACHE_SECONDS)
@@ -39,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         queue_client = connect(settings.redis_url)
         stack.push_async_callback(queue_client.aclose)
         app.state.pool = pool
+        app.state.primary = primary
         app.state.queue_client = queue_client
         app.state.metadata = metadata
         app.state.cache = ResultCache(

@@ -119,6 +119,7 @@ def span_view(row: Row, trace_id: str, *, has_payload: bool) -> dict[str, object
         **_tokens(row),
         "cost_usd": dollars(row["cost_nano"]),
         "cost_source": CostSource(row["cost_source"]).word,
+        "price_id": row["price_id"],
         "ttft_ms": milliseconds(row["ttft_us"]),
         "tool_name": row["tool_name"],
         "service": row["service"],

@@ -12,12 +12,13 @@ from shared.normalisation.model import SpanRow
 from shared.pricing import queries
 from shared.pricing.matching import ClauseIndex, dashed_date
 from shared.pricing.model import Price, PriceVersion, compile_price
-from shared.pricing.providers import FALLBACKS, listed_provider
+from shared.pricing.providers import FALLBACKS, listed_provider, own_provider
 
 _MAX_CACHED = 8192
 _MAX_MODEL_LENGTH = 256
 _MAX_NAMES_LENGTH = 640
-_ANY_PROVIDER = "*"
+ANY_PROVIDER = "*"
+"""Provider of a workspace's own price that holds for whoever answers."""
 # Members of an enumeration are slow to look up and to hash, and every span passes here.
 _UNPRICED = CostSource.UNPRICED
 _REPORTED = CostSource.REPORTED
@@ -59,7 +60,8 @@ class PriceBook:
     """All prices, looked up by provider, model, time and workspace.
 
     A workspace's own price applies to exactly its model id, as answered or as asked for, and to its provider; the
-    provider ``*``, or a span from which no provider can be told, leaves the id to decide.
+    provider ``*``, or a span from which no provider can be told, leaves the id to decide. Of several that are valid,
+    one for a provider comes before one for all, and then the one that began last.
     """
 
     def __init__(self, rows: Iterable[PriceVersion], revision: tuple[int, int] = (0, 0)) -> None:
@@ -74,8 +76,7 @@ class PriceBook:
                 common[row.provider].append(row)
             else:
                 model = row.model.lower()
-                provider = listed_provider(row.provider, model) or row.provider.lower()
-                overrides[row.workspace_id][model].append((provider, _compile(row)))
+                overrides[row.workspace_id][model].append((own_provider(row.provider, model), _compile(row)))
         self._common = {
             provider: ClauseIndex(
                 (row.match or {"equals": row.model}, _compile(row)) for row in sorted(listed, key=lambda row: row.model)
@@ -169,12 +170,15 @@ class PriceBook:
         candidates: list[_Candidate] = []
         overrides = self._overrides.get(workspace_number, {})
         for model in models:
-            canonical = listed_provider(provider, model) or (provider or "").lower()
-            candidates += [
-                _candidate(entry, CostSource.OVERRIDE)
-                for override_provider, entry in overrides.get(model, ())
-                if override_provider in (_ANY_PROVIDER, canonical) or not canonical
-            ]
+            canonical = own_provider(provider, model)
+            own = overrides.get(model, ())
+            # What somebody said about one provider holds before what was said about all of them.
+            for is_any in (False, True):
+                candidates += [
+                    _candidate(entry, CostSource.OVERRIDE)
+                    for own_name, entry in own
+                    if (own_name == ANY_PROVIDER) == is_any and (is_any or own_name == canonical or not canonical)
+                ]
         for model in models:
             candidates += self._listed(listed_provider(provider, model), model)
         return tuple(candidates)

@@ -96,3 +96,17 @@ def listed_provider(name: str | None, model: str) -> str | None:
         backend = re.split(r"[_/.:]", name)[-1]
         return f"huggingface_{backend}" if f"huggingface_{backend}" in _IDS else None
     return next((provider for part, provider in _CONTAINED if part in name), None)
+
+
+def own_provider(name: str | None, model: str) -> str:
+    """Return the name under which a workspace's own price of a provider is kept and looked up.
+
+    Args:
+        name: As in ``listed_provider``.
+        model: The model id, in lower case.
+
+    Returns:
+        The id under which prices of the provider are listed; of other providers the name itself, in lower case; empty
+        when neither name nor model says who it is.
+    """
+    return listed_provider(name, model) or (name or "").strip().lower()

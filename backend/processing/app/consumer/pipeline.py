@@ -1,9 +1,11 @@
 """A worker with everything it needs, and prices that follow the table."""
 
 import asyncio
+import time
 from contextlib import suppress
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from processing.app.config import Settings
 from processing.app.consumer.worker import Worker
@@ -14,7 +16,11 @@ from processing.app.storing import StoppingError, Storer
 from shared.database import Pool, is_dependency_error
 from shared.logging import get_logger
 from shared.pricing.book import PriceBook
+from shared.pricing.changes import read_price_changes
 from shared.streams.queue import PendingQueue
+
+# How soon a new price holds.
+_LOOK_SECONDS = 0.5
 
 logger = get_logger(__name__)
 
@@ -55,7 +61,7 @@ class Pipeline:
         except StoppingError:
             return
         worker = Worker(self._client, self._queue, storer, self._stopping, self._relay.announce, self._settings)
-        refreshing = asyncio.create_task(self._refresh_prices(storer.book))
+        refreshing = asyncio.create_task(self._follow_prices(storer.book))
         try:
             await worker.run()
         finally:
@@ -63,13 +69,26 @@ class Pipeline:
             with suppress(asyncio.CancelledError):
                 await refreshing
 
-    async def _refresh_prices(self, book: PriceBook) -> None:
+    async def _follow_prices(self, book: PriceBook) -> None:
+        """Read prices again soon after somebody said that they changed, and now and then in case nobody could."""
+        # Whatever changed while the book was read for the first time shows at the first look.
+        seen: object = object()
+        due = 0.0
         while True:
-            await asyncio.sleep(self._settings.processing_price_seconds)
+            await asyncio.sleep(min(_LOOK_SECONDS, self._settings.processing_price_seconds))
+            said: object = seen
+            with suppress(RedisError, OSError, TimeoutError):
+                said = await read_price_changes(self._client)
+            if said == seen and time.monotonic() < due:
+                continue
             try:
                 if await refresh_prices(self._writer, book):
                     logger.info("prices_refreshed")
+                seen = said
             except Exception as error:
                 # Yesterday's prices are better than none.
-                if not is_dependency_error(error):
-                    logger.exception("prices_not_refreshed")
+                if is_dependency_error(error):
+                    continue
+                logger.exception("prices_not_refreshed")
+                seen = said
+            due = time.monotonic() + self._settings.processing_price_seconds

@@ -25,7 +25,7 @@ t.tags, t.metadata, t.input_preview, t.output_preview, t.error_type, t.error_mes
 _SPAN_COLUMNS = """
 span_id, parent_span_id, name, kind, status, start_time, duration_us, agent_id, session_id, user_id, model,
 model_requested, model_provider, tokens_input, tokens_output, tokens_total, tokens_cached, tokens_reasoning, cost_nano,
-cost_source, ttft_us, tool_name, service, error_type, error_message
+cost_source, price_id, ttft_us, tool_name, service, error_type, error_message
 """
 
 

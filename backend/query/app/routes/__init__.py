@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from query.app.routes import agents, dashboard, exports, graph, sessions, traces, users, views
+from query.app.routes import agents, dashboard, exports, graph, prices, sessions, traces, users, views
 
 ROUTERS: tuple[APIRouter, ...] = (
     traces.router,
     dashboard.router,
     exports.router,
     graph.router,
+    prices.router,
     sessions.router,
     users.router,
     agents.router,

@@ -124,6 +124,17 @@ def test_the_later_of_two_overrides_wins() -> None:
     assert cost(book, span(at=NOW))[2] == 3
 
 
+def test_an_own_price_for_a_provider_comes_before_one_for_all() -> None:
+    book = PriceBook(
+        [
+            own("gpt-x", {"input": 1, "output": 1}, provider="openai", price_id=3),
+            own("gpt-x", {"input": 2, "output": 2}, provider="*", valid_from=NOW, price_id=4),
+        ]
+    )
+    assert cost(book, span("gpt-x"))[2] == 3
+    assert cost(book, span("gpt-x", provider="groq"))[2] == 4
+
+
 def test_a_span_without_a_valid_price_is_unpriced() -> None:
     book = PriceBook([listed("gpt-x", {"input": 1, "output": 1}, valid_from=NOW)])
     assert cost(book, span(at=NOW - timedelta(days=1))) == (None, CostSource.UNPRICED, None)
