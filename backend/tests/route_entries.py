@@ -22,7 +22,10 @@ class Entry:
     permission: str | None
     body: Any = None
     shows: (
-        Literal["trace", "span", "receipt", "key", "member", "letter", "list", "session", "user", "job", "view"] | None
+        Literal[
+            "trace", "span", "receipt", "key", "member", "letter", "list", "session", "user", "job", "view", "price"
+        ]
+        | None
     ) = None
 
 
@@ -40,6 +43,8 @@ FLAT: dict[str, Any] = {
 }
 NATIVE = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331", "name": "n"}
 VIEW: dict[str, Any] = {"name": "Failures", "scope": "workspace", "definition": {"range": "7d"}}
+PRICED_MODEL = "model of A"
+RATES: dict[str, Any] = {"prices": {"input": 2, "output": 8}}
 OTLP_BODY: dict[str, Any] = {"resourceSpans": []}
 
 ENTRIES: dict[tuple[str, str, str], Entry] = {
@@ -120,6 +125,14 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("query", "GET", "/api/v1/cost/by-model"): Entry("cost:read", shows="list"),
     ("query", "GET", "/api/v1/cost/budget"): Entry("cost:read"),
     ("query", "PUT", "/api/v1/cost/budget"): Entry("cost:write", {"monthly_usd": 100}),
+    ("query", "GET", "/api/v1/prices"): Entry("read", shows="list"),
+    ("query", "POST", "/api/v1/prices"): Entry("write", {"model": PRICED_MODEL, **RATES}),
+    ("query", "POST", "/api/v1/prices/reprice"): Entry(
+        "write", {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+    ),
+    ("query", "GET", "/api/v1/prices/{price_id}"): Entry("read", shows="price"),
+    ("query", "PUT", "/api/v1/prices/{price_id}"): Entry("write", RATES, "price"),
+    ("query", "DELETE", "/api/v1/prices/{price_id}"): Entry("write", shows="price"),
     ("query", "GET", "/api/v1/performance/overview"): Entry("read"),
     ("query", "GET", "/api/v1/performance/latency"): Entry("read"),
     ("query", "GET", "/api/v1/performance/throughput"): Entry("read"),

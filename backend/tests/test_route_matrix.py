@@ -23,7 +23,7 @@ from shared.http.guard import iter_guards
 from shared.ids import flat_span_key, span_hex
 from shared.serve import SERVICES
 from shared.settings import ServiceSettings
-from tests.route_entries import ENTRIES, FLAT, OPERATIONAL, TRACE_ID, VIEW, WORKSPACES
+from tests.route_entries import ENTRIES, FLAT, OPERATIONAL, PRICED_MODEL, RATES, TRACE_ID, VIEW, WORKSPACES
 
 SettingsOf = Callable[..., ServiceSettings]
 
@@ -107,6 +107,7 @@ class World:
             "member_id": (self.objects["member"], str(uuid.uuid4())),
             "job_id": (self.objects["job"], str(uuid.uuid4())),
             "view_id": (self.objects["view"], str(uuid.uuid4())),
+            "price_id": (self.objects["price"], "2147483647"),
             "export_id": (self.objects["export"], str(uuid.uuid4())),
         }
         return path.format(**{name: values[0 if of_a else 1] for name, values in names.items()})
@@ -154,6 +155,8 @@ async def _populate(client: httpx.AsyncClient, ports: dict[str, httpx.AsyncClien
     assert view.status_code == 201, view.text
     export = await client.post("/api/v1/exports", headers=owner.headers, json={"format": "csv"})
     assert export.status_code == 202, export.text
+    price = await client.post("/api/v1/prices", headers=owner.headers, json={"model": PRICED_MODEL, **RATES})
+    assert price.status_code == 201, price.text
     soon = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
     expired = await create_key(client, other, "ingest", "read", "write", "admin", expires_at=soon)
     callers["expired key"] = {"X-API-Key": expired["key"]}
@@ -166,6 +169,7 @@ async def _populate(client: httpx.AsyncClient, ports: dict[str, httpx.AsyncClien
         "member": member.user_id,
         "job": str(job.json()["data"]["id"]),
         "view": str(view.json()["data"]["id"]),
+        "price": str(price.json()["data"]["id"]),
         "export": str(export.json()["data"]["id"]),
     }
     return World(client, ports, owner, objects, callers, other)
@@ -186,6 +190,7 @@ async def test_S01_objects_of_another_workspace_look_like_none(world: World) -> 
     for path in (
         *(world.path(f"/api/v1/{path}", of_a=True) for path in shown),
         f"/api/v1/receipts/{world.objects['receipt']}",
+        f"/api/v1/prices/{world.objects['price']}",
     ):
         assert (await world.client.get(path, headers=world.owner.headers)).status_code == 200, "A's own does exist"
     problems = []
@@ -216,7 +221,9 @@ async def test_S01_lists_filters_and_bodies_stay_in_the_workspace(world: World) 
             continue
         answer = await client.request(method, path, headers=owner)
         assert answer.status_code == 200, answer.text
-        for secret in (TRACE_ID, world.owner.email, world.owner.workspace_id, *world.objects.values()):
+        # A short number stands in many answers by chance; the model is the price's alone.
+        ids = [identifier for name, identifier in world.objects.items() if name != "price"]
+        for secret in (TRACE_ID, PRICED_MODEL, world.owner.email, world.owner.workspace_id, *ids):
             assert secret not in answer.text, f"{path} shows {secret}"
         for named in (world.owner.workspace_id, WORKSPACES):
             refused = await client.request(method, path, headers=owner, params={"workspace_id": named})

@@ -64,35 +64,47 @@ class PriceBook:
     one for a provider comes before one for all, and then the one that began last.
     """
 
-    def __init__(self, rows: Iterable[PriceVersion], revision: tuple[int, int] = (0, 0)) -> None:
-        self._fill(rows, revision)
+    def __init__(self, rows: Iterable[PriceVersion], revision: queries.Revision = queries.Revision()) -> None:
+        listed: list[PriceVersion] = []
+        own: list[PriceVersion] = []
+        for row in rows:
+            (listed if row.workspace_id is None else own).append(row)
+        self._revision = revision
+        self._fill_common(listed)
+        self._fill_own(own)
 
-    def _fill(self, rows: Iterable[PriceVersion], revision: tuple[int, int]) -> None:
+    def _fill_common(self, rows: Iterable[PriceVersion]) -> None:
         common: defaultdict[str, list[PriceVersion]] = defaultdict(list)
-        overrides: defaultdict[int, defaultdict[str, list[tuple[str, _Entry]]]] = defaultdict(lambda: defaultdict(list))
-        # The newest entry goes first, so that of two overrides for one time the later decision wins.
-        for row in sorted(rows, key=lambda row: (_since(row), row.price_id or 0), reverse=True):
-            if row.workspace_id is None:
-                common[row.provider].append(row)
-            else:
-                model = row.model.lower()
-                overrides[row.workspace_id][model].append((own_provider(row.provider, model), _compile(row)))
+        for row in _newest_first(rows):
+            common[row.provider].append(row)
         self._common = {
             provider: ClauseIndex(
                 (row.match or {"equals": row.model}, _compile(row)) for row in sorted(listed, key=lambda row: row.model)
             )
             for provider, listed in common.items()
         }
-        self._overrides = {workspace: dict(models) for workspace, models in overrides.items()}
         self._found: dict[_Key, tuple[_Candidate, ...]] = {}
-        self._revision = revision
+
+    def _fill_own(self, rows: Iterable[PriceVersion]) -> None:
+        overrides: defaultdict[int, defaultdict[str, list[tuple[str, _Entry]]]] = defaultdict(lambda: defaultdict(list))
+        for row in _newest_first(rows):
+            assert row.workspace_id is not None
+            model = row.model.lower()
+            overrides[row.workspace_id][model].append((own_provider(row.provider, model), _compile(row)))
+        self._overrides = {workspace: dict(models) for workspace, models in overrides.items()}
+        self._found = {}
 
     async def refresh(self, connection: Connection) -> bool:
         """Read the prices again if any changed since; return whether they did."""
         revision = await queries.read_revision(connection)
         if revision == self._revision:
             return False
-        self._fill(await queries.read_prices(connection), revision)
+        # The list is long and changes with the package only; prices of workspaces are few and change at any time.
+        if revision.common != self._revision.common:
+            self._fill_common(await queries.read_prices(connection, own=False))
+        if revision.own != self._revision.own:
+            self._fill_own(await queries.read_prices(connection, common=False))
+        self._revision = revision
         return True
 
     def resolve(
@@ -207,6 +219,11 @@ class PriceBook:
                 if index is not None and (entries := index.find(spelling)):
                     return entries
         return []
+
+
+def _newest_first(rows: Iterable[PriceVersion]) -> list[PriceVersion]:
+    """Return rows so that of two for one time the later decision wins."""
+    return sorted(rows, key=lambda row: (_since(row), row.price_id or 0), reverse=True)
 
 
 def _since(row: PriceVersion) -> int:

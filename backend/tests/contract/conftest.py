@@ -96,6 +96,10 @@ def _populate(platform: Platform) -> Populated:
         export = client.post("/api/v1/exports", json={"format": "csv"}, headers=owner)
         assert export.status_code == 202, export.text
         populated.ids["export_id"] = export.json()["data"]["id"]
+        rates = {"input": 2, "output": 8, "tiers": [{"above_tokens": 9, "input": 4}]}
+        price = client.post("/api/v1/prices", json={"model": "in-house", "prices": rates}, headers=owner)
+        assert price.status_code == 201, price.text
+        populated.ids["price_id"] = str(price.json()["data"]["id"])
     return populated
 
 

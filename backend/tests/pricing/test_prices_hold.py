@@ -52,7 +52,7 @@ class Market:
     async def send(self) -> uuid.UUID:
         """Store a trace of one call of a model that the catalogue does not know."""
         trace_id = uuid.uuid4()
-        model = {"gen_ai__request__model": "in-house", "gen_ai__response__model": "In-House"}
+        model: dict[str, Any] = {"gen_ai__request__model": "in-house", "gen_ai__response__model": "In-House"}
         await self.bench.send(trace_body(llm_span(trace_id.bytes, 1, start=time.time_ns() - 60 * SECOND, **model)))
         await self.bench.drain()
         return trace_id

@@ -21,6 +21,8 @@ from shared.streams.queue import PendingQueue
 
 # How soon a new price holds.
 _LOOK_SECONDS = 0.5
+# However often prices change, reading them takes no more than this share of the time.
+_MOST_SHARE = 0.1
 
 logger = get_logger(__name__)
 
@@ -73,16 +75,20 @@ class Pipeline:
         """Read prices again soon after somebody said that they changed, and now and then in case nobody could."""
         # Whatever changed while the book was read for the first time shows at the first look.
         seen: object = object()
-        due = 0.0
+        due = took = 0.0
         while True:
-            await asyncio.sleep(min(_LOOK_SECONDS, self._settings.processing_price_seconds))
+            look = min(_LOOK_SECONDS, self._settings.processing_price_seconds)
+            await asyncio.sleep(max(look, took / _MOST_SHARE))
+            took = 0.0
             said: object = seen
             with suppress(RedisError, OSError, TimeoutError):
                 said = await read_price_changes(self._client)
             if said == seen and time.monotonic() < due:
                 continue
+            began = time.monotonic()
             try:
                 if await refresh_prices(self._writer, book):
+                    took = time.monotonic() - began
                     logger.info("prices_refreshed")
                 seen = said
             except Exception as error:

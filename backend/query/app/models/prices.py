@@ -18,6 +18,31 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2199
 _RATES: Any = {"input": 2.0, "output": 8.0, "cached_input": 0.5}
 _TIERS: Any = [{"above_tokens": 200_000, "input": 4.0, "output": 12.0}]
 
+_NOTHING: Any = {"cached_input": None, "cache_write": None, "reasoning": None}
+_EXAMPLE: Any = {
+    "id": 2412,
+    "provider": "openai",
+    "model": "gpt-4o",
+    "source": "workspace",
+    "catalogue": None,
+    "match": {"equals": "gpt-4o"},
+    "cost_sources": ["override"],
+    "prices": {
+        **_NOTHING,
+        **_RATES,
+        "request": None,
+        "tiers": [{**_NOTHING, **_TIERS[0]}],
+        "daily": [],
+        "other": {},
+    },
+    "valid_from": "2026-01-01T00:00:00Z",
+    "valid_to": None,
+    "state": "in_force",
+    "created_at": "2026-01-31T12:00:00Z",
+    "created_by": "0193fb5e-2222-7000-8000-000000000000",
+    "replaced_at": None,
+}
+
 # Fifteen digits survive every way through floating point.
 _Amount = Annotated[Decimal, Field(ge=0, le=100_000, max_digits=15, decimal_places=9)]
 _Name = Annotated[
@@ -125,7 +150,7 @@ class PriceParameters(BaseModel):
 
     state: Annotated[
         Literal["in_force", "scheduled", "superseded", "ended", "replaced", "all"],
-        Field(description="in_force unless given; replaced ones are the history of corrections"),
+        Field(description="all adds the history of corrections, which is what has been replaced"),
     ] = "in_force"
     source: Annotated[PriceSource | None, Field(description="Only the workspace's own, or only the catalogue's")] = None
     provider: Annotated[_Name | None, Field(description="Only of this provider, in any spelling")] = None
@@ -187,7 +212,9 @@ class PriceRates(Rates):
 class Price(Answer):
     """One version of a price: what a model costs, for whom, when, and where that is known from."""
 
-    id: Annotated[int, Field(description="Spans priced by it name it as price_id", examples=[1042])]
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: Annotated[int, Field(description="Spans priced by it name it as price_id", examples=[2412])]
     provider: Annotated[str, Field(description="Id of the provider; * for whoever answers", examples=["openai"])]
     model: Annotated[str, Field(description="Id of the model", examples=["gpt-4o"])]
     source: Annotated[PriceSource, Field(description="The workspace's own, or the catalogue's")]

@@ -316,7 +316,7 @@ class Span(_Tokens):
     model_provider: str | None
     cost_usd: float | None
     cost_source: SpanCostSource
-    price_id: Annotated[int | None, Field(description="The price that the cost was worked out by", examples=[1042])]
+    price_id: Annotated[int | None, Field(description="The price that the cost was worked out by", examples=[2412])]
     ttft_ms: float | None
     tool_name: str | None
     service: str | None

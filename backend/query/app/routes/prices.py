@@ -44,7 +44,7 @@ def _wanted(request: Request, parameters: Annotated[PriceParameters, Query()]) -
     return parameters
 
 
-def _price_id(price_id: Annotated[str, Path(description="Id of the price", examples=["1042"])]) -> int:
+def _price_id(price_id: Annotated[str, Path(description="Id of the price", examples=["2412"])]) -> int:
     if not (price_id.isascii() and price_id.isdigit() and len(price_id) <= 10) or int(price_id) > _LARGEST_ID:
         raise NotFoundError
     return int(price_id)
