@@ -1,7 +1,7 @@
 """Prices in memory: which price a span falls under and what the span costs by it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -64,18 +64,36 @@ class PriceBook:
     one for a provider comes before one for all, and then the one that began last.
     """
 
-    def __init__(self, rows: Iterable[PriceVersion], revision: queries.Revision = queries.Revision()) -> None:
-        listed: list[PriceVersion] = []
-        own: list[PriceVersion] = []
+    def __init__(self, rows: Iterable[PriceVersion], revision: Mapping[int, tuple[int, int]] | None = None) -> None:
+        self._revision = dict(revision or {})
+        self._common: dict[str, ClauseIndex[_Entry]] = {}
+        self._overrides: dict[int, dict[str, list[tuple[str, _Entry]]]] = {}
+        self._found: dict[_Key, tuple[_Candidate, ...]] = {}
+        by_workspace: defaultdict[int, list[PriceVersion]] = defaultdict(list)
         for row in rows:
-            (listed if row.workspace_id is None else own).append(row)
-        self._revision = revision
-        self._fill_common(listed)
-        self._fill_own(own)
+            by_workspace[row.workspace_id or queries.COMMON].append(row)
+        for workspace, own in by_workspace.items():
+            self._fill(workspace, own)
+
+    def _fill(self, workspace: int, rows: Iterable[PriceVersion]) -> None:
+        """Take rows in the place of all that were known of a workspace."""
+        # The newest entry goes first, so that of two overrides for one time the later decision wins.
+        ordered = sorted(rows, key=lambda row: (_since(row), row.price_id or 0), reverse=True)
+        if workspace == queries.COMMON:
+            self._fill_common(ordered)
+        else:
+            overrides: defaultdict[str, list[tuple[str, _Entry]]] = defaultdict(list)
+            for row in ordered:
+                model = row.model.lower()
+                overrides[model].append((own_provider(row.provider, model), _compile(row)))
+            self._overrides.pop(workspace, None)
+            if overrides:
+                self._overrides[workspace] = dict(overrides)
+        self._found.clear()
 
     def _fill_common(self, rows: Iterable[PriceVersion]) -> None:
         common: defaultdict[str, list[PriceVersion]] = defaultdict(list)
-        for row in _newest_first(rows):
+        for row in rows:
             common[row.provider].append(row)
         self._common = {
             provider: ClauseIndex(
@@ -83,27 +101,20 @@ class PriceBook:
             )
             for provider, listed in common.items()
         }
-        self._found: dict[_Key, tuple[_Candidate, ...]] = {}
-
-    def _fill_own(self, rows: Iterable[PriceVersion]) -> None:
-        overrides: defaultdict[int, defaultdict[str, list[tuple[str, _Entry]]]] = defaultdict(lambda: defaultdict(list))
-        for row in _newest_first(rows):
-            assert row.workspace_id is not None
-            model = row.model.lower()
-            overrides[row.workspace_id][model].append((own_provider(row.provider, model), _compile(row)))
-        self._overrides = {workspace: dict(models) for workspace, models in overrides.items()}
-        self._found = {}
 
     async def refresh(self, connection: Connection) -> bool:
         """Read the prices again if any changed since; return whether they did."""
         revision = await queries.read_revision(connection)
         if revision == self._revision:
             return False
-        # The list is long and changes with the package only; prices of workspaces are few and change at any time.
-        if revision.common != self._revision.common:
-            self._fill_common(await queries.read_prices(connection, own=False))
-        if revision.own != self._revision.own:
-            self._fill_own(await queries.read_prices(connection, common=False))
+        # The list is long and changes with its package only; those of workspaces are short and change at any time.
+        known = self._revision
+        changed = [number for number in known.keys() | revision.keys() if known.get(number) != revision.get(number)]
+        by_workspace: dict[int, list[PriceVersion]] = {number: [] for number in changed}
+        for row in await queries.read_prices(connection, changed):
+            by_workspace[row.workspace_id or queries.COMMON].append(row)
+        for workspace, rows in by_workspace.items():
+            self._fill(workspace, rows)
         self._revision = revision
         return True
 
@@ -219,11 +230,6 @@ class PriceBook:
                 if index is not None and (entries := index.find(spelling)):
                     return entries
         return []
-
-
-def _newest_first(rows: Iterable[PriceVersion]) -> list[PriceVersion]:
-    """Return rows so that of two for one time the later decision wins."""
-    return sorted(rows, key=lambda row: (_since(row), row.price_id or 0), reverse=True)
 
 
 def _since(row: PriceVersion) -> int:

@@ -3,41 +3,35 @@
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from shared.database import Connection
 from shared.pricing.model import PriceVersion
 
+COMMON = 0
+"""Stands for no workspace: prices that hold for all of them."""
+
 # Every insert and update changes a row's xmin, so that any change of the table shows without reading the rows.
 _REVISION = """
-select workspace_id is null as is_common, count(*) as rows, sum(xmin::text::int8)::int8 as changes
+select coalesce(workspace_id, 0) as workspace, count(*) as rows, sum(xmin::text::int8)::int8 as changes
 from price_versions group by 1
 """
 
 
-class Revision(NamedTuple):
-    """Values that differ whenever the rows for all workspaces, and those of workspaces, do."""
-
-    common: tuple[int, int] = (0, 0)
-    own: tuple[int, int] = (0, 0)
-
-
-async def read_revision(connection: Connection) -> Revision:
-    """Return the revision of the table."""
-    found = {row["is_common"]: (row["rows"], row["changes"]) for row in await connection.fetch(_REVISION)}
-    return Revision(found.get(True, (0, 0)), found.get(False, (0, 0)))
+async def read_revision(connection: Connection) -> dict[int, tuple[int, int]]:
+    """Return, by workspace, a value that differs whenever its rows do."""
+    return {row["workspace"]: (row["rows"], row["changes"]) for row in await connection.fetch(_REVISION)}
 
 
 _SELECT = """
 select price_id, workspace_id, provider, model, match::text as match, valid_from, valid_to,
        prices::text as prices, source
 from price_versions
-where (case when workspace_id is null then $1::bool else $2::bool end) and replaced_at is null
+where ($1::int4[] is null or coalesce(workspace_id, 0) = any($1)) and replaced_at is null
 """
 
 
-async def read_prices(connection: Connection, *, common: bool = True, own: bool = True) -> list[PriceVersion]:
-    """Return the rows for all workspaces, those of workspaces, or both, numbers as exact decimals."""
+async def read_prices(connection: Connection, workspaces: Sequence[int] | None = None) -> list[PriceVersion]:
+    """Return the rows that count, of all workspaces unless some are named, numbers as exact decimals."""
     return [
         PriceVersion(
             provider=row["provider"],
@@ -50,7 +44,7 @@ async def read_prices(connection: Connection, *, common: bool = True, own: bool 
             workspace_id=row["workspace_id"],
             price_id=row["price_id"],
         )
-        for row in await connection.fetch(_SELECT, common, own)
+        for row in await connection.fetch(_SELECT, workspaces)
     ]
 
 

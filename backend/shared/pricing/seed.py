@@ -136,7 +136,7 @@ async def seed_prices(connection: Connection) -> None:
     """
     async with connection.transaction():
         await queries.lock_prices(connection)
-        stored = await queries.read_prices(connection, own=False)
+        stored = await queries.read_prices(connection, [queries.COMMON])
         changed, new = plan_changes(stored, seed_rows(), datetime.now(UTC))
         if changed:
             await queries.update_prices(connection, changed)

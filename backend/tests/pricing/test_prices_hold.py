@@ -97,15 +97,26 @@ class Market:
 
 
 @asynccontextmanager
-async def open_market(traces_url: str, metadata_url: str, redis_url: str) -> AsyncIterator[Market]:
+async def open_market(
+    traces_url: str, metadata_url: str, redis_url: str, *, seconds: float = 3600.0, queue_url: str | None = None
+) -> AsyncIterator[Market]:
+    """Run everything.
+
+    Args:
+        traces_url: The traces database.
+        metadata_url: The metadata database.
+        redis_url: Redis of the worker.
+        seconds: After so long prices are read again even if nobody said that they changed.
+        queue_url: Redis of the query service; the same unless given.
+    """
     metadata = await create_pool(metadata_url, service="tests", size=3)
     await add_workspace(metadata)
     context = AuthContext(WORKSPACE_ID, WORKSPACE, "user", str(OWNER), role="owner")
     token = InternalTokenIssuer(INTERNAL_SECRET).issue(context, "query")
-    changes = {"postgres_url": metadata_url, "redis_url": redis_url}
+    changes = {"postgres_url": metadata_url, "redis_url": queue_url or redis_url}
     async with (
         open_bench(settings_for(traces_url, metadata_url, redis_url)) as bench,
-        bench.worker(processing_price_seconds=3600.0),
+        bench.worker(processing_price_seconds=seconds),
         calling(make_settings(traces_url).model_copy(update=changes)) as api,
     ):
         try:
@@ -187,3 +198,13 @@ async def test_spans_lead_to_the_price_that_was_replaced_until_they_are_repriced
     assert await market.reprice(dry_run=False) == {**said, "dry_run": False}
     assert await market.cost(old) == (None, "unpriced", None)
     await check_rollups(market.bench)
+
+
+async def test_a_price_that_could_not_be_told_holds_after_a_while(
+    traces_url: str, metadata_url: str, redis_url: str
+) -> None:
+    away = "redis://127.0.0.1:1/0"
+    async with open_market(traces_url, metadata_url, redis_url, seconds=0.3, queue_url=away) as market:
+        price = await market.call("POST", PRICES, {"model": "in-house", "prices": RATES})
+        _, new = await market.send_until(price["id"])
+        assert await market.cost(new) == (COST, "override", price["id"])

@@ -160,21 +160,24 @@ async def test_a_book_notices_every_change_of_the_table(database: Database) -> N
     await insert_prices(database, package((1, None, None)))
     book = await load_book(database)
     assert not await book.refresh(database)
-    for statement in (
-        "update price_versions set valid_to = now() + interval '1 day'",
-        "update price_versions set valid_to = null",
-        "insert into price_versions (workspace_id, provider, model, prices, source)"
-        " values (5, 'openai', 'm', '{\"input\": 0.1}', 'workspace')",
-        "delete from price_versions where workspace_id = 5",
+    for statement, source in (
+        ("update price_versions set valid_to = '1960-01-01'", None),
+        ("update price_versions set valid_to = null", CostSource.EXACT),
+        (
+            "insert into price_versions (workspace_id, provider, model, prices, source)"
+            " values (5, 'openai', 'm', '{\"input\": 0.1}', 'workspace')",
+            CostSource.OVERRIDE,
+        ),
+        ("update price_versions set replaced_at = now() where workspace_id = 5", CostSource.EXACT),
+        ("update price_versions set replaced_at = null where workspace_id = 5", CostSource.OVERRIDE),
+        ("delete from price_versions where workspace_id = 5", CostSource.EXACT),
+        ("delete from price_versions", None),
     ):
         await database.execute(statement)
         assert await book.refresh(database), statement
         assert not await book.refresh(database), statement
-    await add_override(database)
-    await book.refresh(database)
-    resolved = book.resolve("openai", "m", 0, 5)
-    assert resolved is not None
-    assert resolved.source is CostSource.OVERRIDE
+        resolved = book.resolve("openai", "m", 0, 5)
+        assert (None if resolved is None else resolved.source) is source, statement
 
 
 def test_pricing_spans_does_not_load_the_package() -> None:
