@@ -96,6 +96,8 @@ async def test_a_dry_run_that_takes_long_goes_on_as_a_job(shop: Shop, monkeypatc
         ({"from": RANGE["to"], "to": RANGE["from"]}, ""),
         ({**RANGE, "dry_run": "perhaps"}, "dry_run"),
         ({**RANGE, "from": "2026-01-01"}, "from"),
+        ({**RANGE, "from": "0001-01-01T00:00:00+14:00"}, "from"),
+        ({**RANGE, "to": "9999-12-31T23:59:59-14:00"}, "to"),
         ({**RANGE, "model": ""}, "model"),
         ({**RANGE, "models": ["m"]}, "models"),
     ],

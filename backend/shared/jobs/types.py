@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from shared.auth.permissions import Permission
 
@@ -16,6 +17,16 @@ STATUSES: tuple[JobStatus, ...] = ("queued", "running", "succeeded", "failed", "
 MAX_REPLAYED_IDS = 10_000
 _MAX_FIELDS = 100
 _MAX_NAME = 256
+
+
+def _storable(moment: datetime) -> datetime:
+    if not 1 < moment.year < 9999:
+        raise ValueError("must lie in the years 2 to 9998")
+    return moment
+
+
+# In whichever zone, it is a time in UTC that a database takes.
+_Moment = Annotated[AwareDatetime, AfterValidator(_storable)]
 
 
 class JobParams(BaseModel):
@@ -37,8 +48,8 @@ class ExportParams(JobParams):
 class _Range(JobParams):
     """A range of time; its end is not part of it."""
 
-    from_: AwareDatetime = Field(alias="from", description="First moment", examples=["2026-01-01T00:00:00Z"])
-    to: AwareDatetime = Field(description="First moment after the range", examples=["2026-01-08T00:00:00Z"])
+    from_: _Moment = Field(alias="from", description="First moment", examples=["2026-01-01T00:00:00Z"])
+    to: _Moment = Field(description="First moment after the range", examples=["2026-01-08T00:00:00Z"])
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -63,8 +74,8 @@ class ReplayFilter(JobParams):
     """Which dead letters to send through processing again; what is given must all agree."""
 
     reason: Annotated[str, Field(max_length=100)] | None = Field(None, description="Reason of the failure")
-    from_: AwareDatetime | None = Field(None, alias="from", description="Failed at this time or later")
-    to: AwareDatetime | None = Field(None, description="Failed before this time")
+    from_: _Moment | None = Field(None, alias="from", description="Failed at this time or later")
+    to: _Moment | None = Field(None, description="Failed before this time")
 
 
 class ReplayParams(JobParams):
@@ -89,8 +100,8 @@ class CleanupParams(JobParams):
 class ReindexParams(JobParams):
     """Traces without an entry in the full-text index get one; without bounds, all of them."""
 
-    from_: AwareDatetime | None = Field(None, alias="from", description="Traces that start at this time or later")
-    to: AwareDatetime | None = Field(None, description="Traces that start before this time")
+    from_: _Moment | None = Field(None, alias="from", description="Traces that start at this time or later")
+    to: _Moment | None = Field(None, description="Traces that start before this time")
 
 
 class DeleteWorkspaceParams(JobParams):
