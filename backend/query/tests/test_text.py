@@ -1,5 +1,6 @@
 """Full text in lists, searches and facets, on both engines: which words find which traces."""
 
+import random
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from processing.app.queries.search import prepare_connection
-from processing.app.search.documents import index_traces
 from query.app.filters import read_search
 from query.app.models.traces import SearchBody
 from query.app.queries import listing
 from query.tests.conftest import OTHER_WORKSPACE, WORKSPACE, Api, headers_of
+from shared.fulltext import words_of
 from shared.ids import trace_key
 from shared.testing.traces import recently, store_trace
 
@@ -25,14 +25,25 @@ TEXTS = {
 }
 
 
+async def _say(connection: asyncpg.Connection, workspace: int, trace_id: str, start: datetime, text: str) -> None:
+    """Give a trace the document that its text has."""
+    document = " ".join(f"'{word}':{place}" for place, word in enumerate(words_of(text), 1))
+    await connection.execute(
+        "insert into search_documents (workspace_id, trace_id, start_time, revision, document)"
+        " values ($1, $2, $3, 1, $4::text::tsvector)",
+        workspace,
+        uuid.UUID(bytes=trace_key(trace_id)),
+        start,
+        document,
+    )
+
+
 async def _store(connection: asyncpg.Connection, texts: Mapping[str, str] = TEXTS, workspace: int = WORKSPACE) -> None:
-    start = recently()
+    now = recently()
     for age, (trace_id, text) in enumerate(texts.items()):
-        await store_trace(
-            connection, workspace, trace_id, start_time=start - timedelta(hours=age), input_preview=text, agent_id="bot"
-        )
-    await prepare_connection(connection)
-    await index_traces(workspace, connection, [uuid.UUID(bytes=trace_key(trace_id)) for trace_id in texts])
+        start = now - timedelta(hours=age)
+        await store_trace(connection, workspace, trace_id, start_time=start, agent_id="bot")
+        await _say(connection, workspace, trace_id, start, text)
 
 
 async def _found(connection: asyncpg.Connection, q: str, **body: object) -> list[str]:
@@ -118,3 +129,19 @@ async def test_S42_text_that_cannot_be_looked_for_is_refused_by_name(door: Api, 
         "/api/v1/traces/search", json={"range": "24h", "q": q}, headers=headers_of(WORKSPACE)
     )
     assert searched.status_code == 422, searched.text
+
+
+async def test_random_texts_find_what_reading_all_finds(api: Api, database: asyncpg.Connection) -> None:
+    rng = random.Random(3)
+    words = ["refund", "failed", "weather", "order", "reset", "zürich", "東京"]
+    texts = {f"t{number}": " ".join(rng.choices(words, k=rng.randint(1, 5))) for number in range(60)}
+    await _store(database, texts)
+    for _ in range(60):
+        wanted, unwanted = rng.sample(words, rng.randint(1, 2)), rng.sample(words, rng.randint(0, 1))
+        q = " ".join([*wanted, *(f"-{word}" for word in unwanted)])
+        expected = [
+            trace_id
+            for trace_id, text in texts.items()
+            if set(wanted) <= set(text.split()) and not set(unwanted) & set(text.split())
+        ]
+        assert await api.trace_ids({"q": q, "limit": 1000, "range": "7d"}) == expected, q
