@@ -3,6 +3,7 @@
 from typing import Any
 
 from contract.sources import Operation
+from shared.auth.links import SIGNATURE
 from shared.auth.permissions import ROLE_PERMISSIONS, SCOPE_PERMISSIONS
 from shared.http.otlp import JSON, PROTOBUF, STATUS_CODES
 from shared.http.schema import PROBLEMS
@@ -24,6 +25,12 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "type": "http",
         "scheme": "basic",
         "description": "An API key as password, with any user name. The bare key in `Authorization` does as well.",
+    },
+    "link": {
+        "type": "apiKey",
+        "in": "query",
+        "name": SIGNATURE,
+        "description": "A signed link: the query of an answer's `download_url`, with all that stands in it.",
     },
 }
 
@@ -70,6 +77,7 @@ _NAMES = {
     410: "Gone",
     413: "TooLarge",
     415: "UnsupportedMediaType",
+    416: "RangeNotSatisfiable",
     422: "InvalidFields",
     429: "RateLimited",
     431: "HeadersTooLarge",

@@ -22,6 +22,7 @@ _SECRET_VALUES = re.compile(
     r"ao_live_[A-Za-z0-9]{4,}"
     r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"
     r"|(?i:bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"
+    r"|(?i:(?<=signature=)[A-Za-z0-9%_-]+)"
     r"|(?<=://)[^/\s:@]*:[^@\s/]+(?=@)"
     r"|\b(?:\d[ -]?){13,19}\b"
     r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"

@@ -153,7 +153,29 @@ def test_secrets_are_where_their_readers_look() -> None:
     assert f"{DEFAULT_FOLDER}/{REDIS_CONFIG_FILE}" in CONTAINERS["redis"]["command"]
     assert _mounts(CONTAINERS["redis"])["redis-secret"] == writer["redis-secret"]
     for name in (*(program.name for program in PROGRAMS), "migrate"):
-        assert _mounts(CONTAINERS[name]) == {"service-secrets": writer["service-secrets"]}
+        mounts = _mounts(CONTAINERS[name])
+        assert mounts["service-secrets"] == writer["service-secrets"]
+        assert set(mounts) <= {"service-secrets", "exports-data"}
+
+
+def test_exported_files_are_shared_by_whoever_writes_serves_and_removes_them() -> None:
+    sharing = {name for name, container in CONTAINERS.items() if "exports-data" in _mounts(container)}
+    assert sharing == {"query", "query-worker", "processing-worker"}
+    given = [
+        {
+            name: value
+            for name, value in CONTAINERS[container]["environment"].items()
+            if name.startswith(("EXPORT", "AWS"))
+        }
+        for container in sharing
+    ]
+    assert given == [given[0]] * len(sharing)
+    # A folder that the image has not made belongs to root, and the service could not write to it.
+    made = re.search(r"install --directory .*?\nCOPY", DOCKERFILE, re.DOTALL)
+    assert made is not None
+    for container in sharing:
+        assert _mounts(CONTAINERS[container])["exports-data"] == given[0]["EXPORT_DIR"]
+        assert given[0]["EXPORT_DIR"] in made[0].split()
 
 
 def test_the_queue_keeps_what_was_acknowledged() -> None:

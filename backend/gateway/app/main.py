@@ -17,7 +17,7 @@ from gateway.app.limits import RequestLimits
 from gateway.app.live.hub import Hub
 from gateway.app.live.watch import Watch
 from gateway.app.mail import Mailer
-from gateway.app.middleware.authentication import GatewayAuthenticator, SessionVerifier
+from gateway.app.middleware.authentication import GatewayAuthenticator, LinkVerifier, SessionVerifier
 from gateway.app.middleware.browsers import BrowserOrigins
 from gateway.app.middleware.door import Door
 from gateway.app.passwords import PasswordHasher
@@ -30,6 +30,7 @@ from gateway.app.tokens import AccessTokens, OpaqueTokens
 from shared.auth.epoch import RevocationEpoch
 from shared.auth.internal import InternalTokenIssuer
 from shared.auth.keys import KeyVerifier
+from shared.auth.links import SignedLinks
 from shared.database import create_pool, is_dependency_error, observe_pool, ping
 from shared.http.address import ClientAddress
 from shared.http.application import create_service_app
@@ -48,9 +49,18 @@ _CANCEL_SECONDS = 1.0
 # Of all addresses, not only of the gateway's own; ``python -m contract`` writes it.
 _DOCUMENT = Path(__file__).parent / "data" / "openapi.json"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"]
+_ALLOWED_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Range",
+    "Range",
+    "X-API-Key",
+    "X-Request-ID",
+]
 _EXPOSED_HEADERS = [
     "Content-Disposition",
+    "Content-Range",
     "Retry-After",
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
@@ -109,9 +119,10 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
     stack.callback(passwords.close)
     mailer = Mailer(settings)
     stack.push_async_callback(mailer.close)
-    authenticator = GatewayAuthenticator(
-        keys, SessionVerifier(pool, access_tokens, epoch), limiter, RequestLimits(settings), addresses
-    )
+    internal_secret = settings.internal_token_secret.get_secret_value()
+    verifier = SessionVerifier(pool, access_tokens, epoch)
+    links = LinkVerifier(pool, SignedLinks(internal_secret), keys, verifier)
+    authenticator = GatewayAuthenticator(keys, verifier, links, limiter, RequestLimits(settings), addresses)
     hub = Hub(
         per_process=settings.live_sockets_per_process,
         per_workspace=settings.live_sockets_per_workspace,
@@ -127,7 +138,7 @@ async def _start(app: FastAPI, stack: AsyncExitStack) -> None:
         attempts=LoginAttempts(limiter, settings),
         access_tokens=access_tokens,
         opaque_tokens=OpaqueTokens(secret),
-        internal_tokens=InternalTokenIssuer(settings.internal_token_secret.get_secret_value()),
+        internal_tokens=InternalTokenIssuer(internal_secret),
         passwords=passwords,
         mailer=mailer,
         proxy=proxy,

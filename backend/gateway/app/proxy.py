@@ -30,6 +30,8 @@ _REQUEST_HEADERS = frozenset(
         b"content-encoding",
         b"content-type",
         b"if-none-match",
+        b"if-range",
+        b"range",
         b"traceparent",
         b"tracestate",
         b"user-agent",
@@ -37,11 +39,13 @@ _REQUEST_HEADERS = frozenset(
 )
 _ANSWER_HEADERS = frozenset(
     {
+        "accept-ranges",
         "allow",
         "cache-control",
         "content-disposition",
         "content-encoding",
         "content-length",
+        "content-range",
         "content-type",
         "etag",
         "link",

@@ -28,8 +28,10 @@ from processing.tests.support import (
 )
 from shared.changes import changes_key
 from shared.database import Pool, create_pool
+from shared.exports import key_of
 from shared.streams.contracts import events_stream
 from shared.streams.events import publish_event
+from shared.testing.s3 import serving_bucket
 
 OTHER = 8
 OTHER_ID = str(uuid.uuid4())
@@ -147,3 +149,18 @@ async def test_S65_a_deleted_workspace_leaves_nothing_anywhere(bench: Bench, met
     assert [path.name for path in tmp_path.iterdir()] == [OTHER_ID]
     # Begun anew, it finds nothing and is content.
     assert (await do(bench, metadata, "delete_workspace", {}))["rows"] == 0
+
+
+async def test_S65_exports_of_a_deleted_workspace_leave_a_bucket_too(
+    each_traces_url: str, metadata: Pool, metadata_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    async with serving_bucket() as bucket:
+        changes = {"export_dir": str(tmp_path), **bucket.settings()}
+        settings = settings_for(each_traces_url, metadata_url, redis_url, **changes)
+        kept = f"exports/{key_of(OTHER_ID, uuid.uuid4(), 'csv')}"
+        bucket.put(f"exports/{key_of(WORKSPACE_ID, uuid.uuid4(), 'csv')}", b"x")
+        bucket.put(kept, b"x")
+        await metadata.execute("update workspaces set deleted_at = now() where number = $1", WORKSPACE)
+        async with open_bench(settings) as bench:
+            await do(bench, metadata, "delete_workspace", {})
+        assert set(bucket.objects) == {kept}

@@ -18,6 +18,10 @@ class Settings(WorkerSettings):
 
     export_days: int = Field(7, ge=1, le=365, description="Days that exported files are kept")
 
+    export_link_seconds: int = Field(
+        900, ge=10, le=86_400, description="Life of a link to an exported file, in seconds; each look gives a new one"
+    )
+
     @property
     def ports(self) -> list[int]:
         """Return the ports to listen on."""

@@ -1,4 +1,4 @@
-"""Files of traces: what a row looks like in each format, and where files lie."""
+"""Files of traces: what a row looks like in each format, and how they are written."""
 
 import csv
 import io
@@ -29,22 +29,12 @@ _LISTS = ("models", "providers", "tags")
 _ROW_GROUP = 20_000
 
 
-def final_path(folder: str, workspace_id: str, job_id: str, file_format: str) -> Path:
-    """Return where the file of a job lies; its name is made of ids only."""
-    return Path(folder) / workspace_id / f"{job_id}.{file_format}"
-
-
-def part_path(folder: str, workspace_id: str, job_id: str) -> Path:
-    """Return where a job writes until its file is whole."""
-    return Path(folder) / workspace_id / f"{job_id}.part"
-
-
-def size_of(path: Path) -> int:
-    """Return how long a file is, 0 when it does not exist."""
+def size_of(path: Path) -> int | None:
+    """Return how long a file is in bytes, None when it does not exist."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
-        return 0
+        return None
 
 
 def open_part(path: Path) -> BinaryIO:
@@ -86,7 +76,7 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def write_parquet(part: Path, final: Path, fields: Sequence[str]) -> None:
+def write_parquet(part: Path, whole: Path, fields: Sequence[str]) -> None:
     """Make a Parquet file of a file of JSON lines, some thousand rows at a time."""
     # Loading it costs 50 MiB, which only the worker that needs it pays.
     import pyarrow as pa
@@ -99,7 +89,7 @@ def write_parquet(part: Path, final: Path, fields: Sequence[str]) -> None:
         "start_time": pa.timestamp("us", tz="UTC"),
     }
     schema = pa.schema([(name, types.get(name, pa.string())) for name in fields])
-    with part.open("rb") as lines, parquet.ParquetWriter(final, schema, compression="zstd") as writer:
+    with part.open("rb") as lines, parquet.ParquetWriter(whole, schema, compression="zstd") as writer:
         while rows := [orjson.loads(line) for line in _take(lines, _ROW_GROUP)]:
             columns = [pa.array([_typed(row[field.name], field.name) for row in rows], field.type) for field in schema]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))

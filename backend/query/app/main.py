@@ -8,7 +8,9 @@ from query.app.cache import ResultCache
 from query.app.config import Settings
 from query.app.routes import ROUTERS
 from shared.auth.internal import InternalTokenVerifier
+from shared.auth.links import SignedLinks
 from shared.database import create_pool, ping
+from shared.exports import open_storage
 from shared.http.application import create_service_app
 from shared.http.guard import InternalAuthenticator
 from shared.redis import RedisBatcher, connect
@@ -51,6 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.cache = ResultCache(
             RedisBatcher(cache_client, outage_seconds=_CACHE_SECONDS) if settings.query_cache == "on" else None
         )
+        app.state.exports = open_storage(settings)
+        app.state.links = SignedLinks(settings.internal_token_secret.get_secret_value())
         app.state.checks = {"traces_database": lambda: ping(pool)}
         app.state.authenticator = InternalAuthenticator(
             InternalTokenVerifier(settings.internal_token_secret.get_secret_value(), SERVICE)

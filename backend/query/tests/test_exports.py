@@ -7,13 +7,10 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import httpx
@@ -21,104 +18,21 @@ import orjson
 import pytest
 from pyarrow import parquet
 
-from query.app.config import Settings
-from query.app.exports import csv_rows, final_path, part_path
-from query.app.jobs import HANDLERS
-from query.app.worker import remove_files
-from query.tests.conftest import OTHER_WORKSPACE, WORKSPACE, WORKSPACE_IDS, Api, calling, headers_of, make_settings
-from shared.jobs.runner import run_job
+from query.app.exports import csv_rows
+from query.tests.conftest import OTHER_WORKSPACE, WORKSPACE, WORKSPACE_IDS, headers_of
+from query.tests.desk import PATH, Desk, open_desk, store_many
+from shared.exports import FolderStorage, key_of, part_path
 from shared.testing.traces import store_trace
 
-USER = uuid.UUID("99999999-9999-4999-8999-999999999999")
-PATH = "/api/v1/exports"
 TRACES = 2_300
-
-
-@dataclass
-class Desk:
-    """Asks for exports and runs their jobs in this process."""
-
-    api: Api
-    settings: Settings
-    metadata: asyncpg.Connection
-    database: asyncpg.Connection
-
-    async def ask(self, body: Mapping[str, Any], *, workspace: int = WORKSPACE, role: str = "member") -> httpx.Response:
-        headers = headers_of(workspace, role=role)
-        return await self.api.client.post(PATH, json=dict(body), headers=headers)
-
-    async def run(self, export: Mapping[str, Any]) -> Any:
-        """Run the job and return the export as it is then."""
-        await run_job(
-            uuid.UUID(WORKSPACE_IDS[WORKSPACE]),
-            uuid.UUID(export["id"]),
-            service="query",
-            worker="tests",
-            handlers=HANDLERS,
-            settings=self.settings,
-            stopping=threading.Event(),
-        )
-        return (await self.state(export["id"])).json()["data"]
-
-    async def state(self, identifier: str, *, workspace: int = WORKSPACE, role: str = "member") -> httpx.Response:
-        return await self.api.get(f"{PATH}/{identifier}", headers=headers_of(workspace, role=role))
-
-    async def make(self, body: Mapping[str, Any]) -> tuple[Any, bytes]:
-        """Return a finished export and its file."""
-        answer = await self.ask(body)
-        assert answer.status_code == 202, answer.text
-        done = await self.run(answer.json()["data"])
-        assert done["status"] == "succeeded", done
-        file = await self.api.get(done["download_url"], headers=headers_of(WORKSPACE, role="member"))
-        assert file.status_code == 200
-        assert len(file.content) == done["bytes"]
-        return done, file.content
 
 
 @pytest.fixture
 async def desk(
     traces_url: str, metadata_url: str, redis_url: str, database: asyncpg.Connection, tmp_path: Path
 ) -> AsyncIterator[Desk]:
-    metadata = await asyncpg.connect(metadata_url)
-    await metadata.execute(
-        "insert into users (user_id, email, full_name, password_hash) values ($1, 'a@example.com', 'n', 'x')", USER
-    )
-    for number, identifier in WORKSPACE_IDS.items():
-        await metadata.execute(
-            "insert into workspaces (workspace_id, number, name, slug) overriding system value values ($1, $2, $3, $3)",
-            uuid.UUID(identifier),
-            number,
-            identifier,
-        )
-        await metadata.execute("insert into workspace_members values ($1, $2, 'member')", uuid.UUID(identifier), USER)
-    changes = {"postgres_url": metadata_url, "redis_url": redis_url, "export_dir": str(tmp_path)}
-    settings = make_settings(traces_url).model_copy(update=changes)
-    async with calling(settings) as api:
-        yield Desk(api, settings, metadata, database)
-    await metadata.close()
-
-
-async def store_many(database: asyncpg.Connection, count: int) -> None:
-    """Store traces by copying one, as thousands are wanted."""
-    start = datetime.now(UTC) - timedelta(hours=20)
-    await store_trace(database, WORKSPACE, "0" * 32, start_time=start, agent_id="a", cost_nano=-5, metadata={"k": "v"})
-    columns = await database.fetch(
-        "select column_name from information_schema.columns where table_name = 'traces' order by ordinal_position"
-    )
-    names = [row["column_name"] for row in columns]
-    values = [
-        "lpad(to_hex(n), 32, '0')::uuid"
-        if name == "trace_id"
-        else "t.start_time + n * interval '10 seconds'"
-        if name == "start_time"
-        else f"t.{name}"
-        for name in names
-    ]
-    await database.execute(
-        f"insert into traces ({', '.join(names)}) select {', '.join(values)}"
-        f" from traces t, generate_series(1, {count - 1}) n where t.trace_id = $1",
-        uuid.UUID(int=0),
-    )
+    async with open_desk(database, traces_url, metadata_url, redis_url=redis_url, export_dir=str(tmp_path)) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
@@ -160,7 +74,7 @@ async def test_filters_are_those_of_a_search_and_are_checked_at_once(desk: Desk)
 async def test_S47_S10_files_are_named_by_ids_and_belong_to_who_asked(desk: Desk, tmp_path: Path) -> None:
     await store_trace(desk.database, WORKSPACE, "one")
     done, _ = await desk.make({"format": "csv"})
-    assert final_path(str(tmp_path), WORKSPACE_IDS[WORKSPACE], done["id"], "csv").is_file()
+    assert (tmp_path / key_of(WORKSPACE_IDS[WORKSPACE], done["id"], "csv")).is_file()
     assert (await desk.state(done["id"], workspace=OTHER_WORKSPACE)).status_code == 404
     assert (await desk.state("..%2f..%2fetc")).status_code == 404
     assert (await desk.ask({"format": "csv"}, role="viewer")).status_code == 403
@@ -170,6 +84,40 @@ async def test_S47_S10_files_are_named_by_ids_and_belong_to_who_asked(desk: Desk
     assert [row["action"] for row in actions] == ["create_export", "download_export"]
 
 
+async def test_a_part_of_a_file_can_be_had_and_the_rest_later(desk: Desk) -> None:
+    await store_many(desk.database, 50)
+    done, content = await desk.make({"format": "jsonl", "range": "24h", "fields": ["trace_id"]})
+    size = len(content)
+
+    async def ask(**headers: str) -> httpx.Response:
+        given = headers_of(WORKSPACE, role="member") | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return await desk.api.get(done["download_url"], headers=given)
+
+    whole = await ask()
+    assert whole.headers["accept-ranges"] == "bytes"
+    assert whole.headers["content-disposition"].startswith('attachment; filename="traces-')
+    for wanted, start, end in (
+        ("bytes=0-9", 0, 10),
+        ("bytes=10-", 10, size),
+        ("bytes=-7", size - 7, size),
+        (f"bytes=-{size + 5}", 0, size),
+        (f"bytes={size - 1}-{size + 100}", size - 1, size),
+    ):
+        part = await ask(range=wanted)
+        assert (part.status_code, part.content) == (206, content[start:end]), wanted
+        assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{size}"
+    for wanted in (f"bytes={size}-", "bytes=-0", f"bytes={size + 5}-{size + 9}"):
+        refused = await ask(range=wanted)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (416, "range_not_satisfiable"), wanted
+        assert refused.headers["content-range"] == f"bytes */{size}"
+    for wanted in ("bytes=5-2", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b", "bytes=-", "9" * 500):
+        assert (await ask(range=wanted)).content == content, wanted
+    assert (await ask(range="bytes=0-9", if_range=whole.headers["etag"])).status_code == 206
+    assert (await ask(range="bytes=0-9", if_range='"another"')).content == content
+
+
 async def test_nothing_is_had_before_the_end_nor_after_it_expired(desk: Desk, tmp_path: Path) -> None:
     await store_trace(desk.database, WORKSPACE, "one")
     waiting = (await desk.ask({"format": "csv"})).json()["data"]
@@ -177,14 +125,18 @@ async def test_nothing_is_had_before_the_end_nor_after_it_expired(desk: Desk, tm
     early = await desk.api.get(f"{PATH}/{waiting['id']}/download", headers=headers_of(WORKSPACE, role="member"))
     assert early.status_code == 409
     done = await desk.run(waiting)
-    path = final_path(str(tmp_path), WORKSPACE_IDS[WORKSPACE], done["id"], "csv")
+    path = tmp_path / key_of(WORKSPACE_IDS[WORKSPACE], done["id"], "csv")
     part = part_path(str(tmp_path), WORKSPACE_IDS[WORKSPACE], str(uuid.uuid4()))
     part.write_bytes(b"left behind")
     for file, days in ((path, 6), (part, 2)):
         age = datetime.now(UTC).timestamp() - days * 86_400
         os.utime(file, (age, age))
-    assert remove_files(tmp_path, 7) == 1
-    assert remove_files(tmp_path, 5) == 1
+    other = path.with_name("notes.csv")
+    other.write_bytes(b"of somebody else")
+    os.utime(other, (0, 0))
+    assert await FolderStorage(tmp_path).remove_older(7) == 1
+    assert await FolderStorage(tmp_path).remove_older(5) == 1
+    assert other.exists()
     gone = await desk.api.get(done["download_url"], headers=headers_of(WORKSPACE, role="member"))
     assert gone.status_code == 404
     assert (await desk.state(done["id"])).json()["data"]["download_url"] is None
@@ -195,6 +147,7 @@ import os, signal, sys, threading, uuid
 from query.app import exports
 from query.app.config import Settings
 from query.app.jobs import HANDLERS
+from shared.exports import FolderStorage, key_of, part_path
 from shared.jobs.runner import run_job
 import asyncio
 written = []
@@ -232,6 +185,15 @@ async def test_a_killed_worker_leaves_a_file_that_the_next_completes_once(desk: 
     assert done["status"] == "succeeded"
     file = await desk.api.get(done["download_url"], headers=headers_of(WORKSPACE, role="member"))
     assert [int(orjson.loads(line)["trace_id"], 16) for line in file.content.splitlines()] == list(range(TRACES * 2))
+
+
+@pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
+async def test_a_run_that_ended_without_saying_so_is_done_again(desk: Desk, file_format: str) -> None:
+    done, content = await desk.make({"format": file_format, "fields": ["trace_id"]})
+    assert done["rows"] == 0
+    await desk.metadata.execute("update jobs set status = 'queued', finished_at = null, result = null")
+    again = await desk.run(done)
+    assert (again["status"], again["rows"], again["bytes"]) == ("succeeded", 0, len(content))
 
 
 async def test_cancelling_ends_an_export_and_removes_what_it_wrote(

@@ -130,6 +130,7 @@ PROBLEMS: dict[int, Problem] = {
         "unsupported_media_type",
         "The body must be application/json.",
     ),
+    416: Problem("The file has no such part.", "range_not_satisfiable", "The file has no such part."),
     422: Problem(
         "The request can be read and holds values that are not allowed; details names them.",
         "invalid_fields",

@@ -8,16 +8,17 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from gateway.app.limits import RequestLimits
-from gateway.app.queries import sessions
+from gateway.app.queries import api_keys, sessions
 from gateway.app.tickets import Grant
 from gateway.app.tokens import AccessClaims, AccessTokens, InvalidTokenError, fingerprint
 from shared.auth.context import AuthContext
 from shared.auth.credentials import read_credential
 from shared.auth.epoch import RevocationEpoch
 from shared.auth.keys import KEY_PREFIX, KeyVerifier
+from shared.auth.links import SIGNATURE, Link, SignedLinks, invalid_link
 from shared.auth.verdicts import Verdict, VerdictCache
 from shared.database import Pool
-from shared.errors import RateLimitedError, UnauthorizedError
+from shared.errors import ForbiddenError, RateLimitedError, UnauthorizedError
 from shared.http.address import ClientAddress
 from shared.ratelimit import Bucket, RateLimiter
 
@@ -96,19 +97,69 @@ class SessionVerifier:
         return Verdict(context, claims.expires_at)
 
 
+class LinkVerifier:
+    """Turns signed links into contexts: those of whoever was given the link, as long as they could ask themselves."""
+
+    def __init__(self, pool: Pool, links: SignedLinks, keys: KeyVerifier, sessions: SessionVerifier) -> None:
+        self._pool = pool
+        self._links = links
+        self._keys = keys
+        self._sessions = sessions
+
+    async def verify(self, connection: HTTPConnection) -> AuthContext:
+        """Return the context that the link of a request lends.
+
+        Raises:
+            ForbiddenError: The link is not valid, or whoever was given it has lost access.
+            UnavailableError: That cannot be looked up.
+        """
+        path = connection.scope["raw_path"].decode("ascii", "replace")
+        link = self._links.read(path, connection.query_params)
+        try:
+            verdict = await (self._of_key(link) if link.principal == "api_key" else self._of_user(link))
+        except UnauthorizedError as error:
+            raise invalid_link() from error
+        return verdict.context
+
+    async def _of_user(self, link: Link) -> Verdict:
+        if link.session_id is None:
+            raise UnauthorizedError
+        return await self._sessions.recheck(
+            Grant(
+                principal="user",
+                workspace_id=link.workspace_id,
+                subject_id=link.subject_id,
+                proof=fingerprint(link.signature).hex(),
+                session_id=link.session_id,
+                token_expires_at=link.expires_at,
+            )
+        )
+
+    async def _of_key(self, link: Link) -> Verdict:
+        proof = await api_keys.find_hash(self._pool, uuid.UUID(link.workspace_id), uuid.UUID(link.subject_id))
+        if proof is None:
+            raise UnauthorizedError
+        return await self._keys.recheck(proof)
+
+
 class GatewayAuthenticator:
-    """Accepts API keys and access tokens, and counts requests: by credential, or by address without one."""
+    """Accepts API keys, access tokens and, where they are taken, signed links.
+
+    Requests are counted by credential, or by address without one.
+    """
 
     def __init__(
         self,
         keys: KeyVerifier,
         sessions: SessionVerifier,
+        links: LinkVerifier,
         limiter: RateLimiter,
         limits: RequestLimits,
         addresses: ClientAddress,
     ) -> None:
         self._keys = keys
         self._sessions = sessions
+        self._links = links
         self._limiter = limiter
         self._limits = limits
         self._addresses = addresses
@@ -118,11 +169,12 @@ class GatewayAuthenticator:
 
         Raises:
             UnauthorizedError: There is no valid credential.
+            ForbiddenError: There is none but a link that lends nothing.
             RateLimitedError: The credential, its workspace or, without a valid one, the address asks too often.
         """
         try:
-            context = await self._verify(read_credential(connection.headers))
-        except UnauthorizedError:
+            context = await self._verify(connection)
+        except (UnauthorizedError, ForbiddenError):
             await self.count_anonymous(connection)
             raise
         if not connection.scope.get("counts_spans", False):
@@ -152,8 +204,11 @@ class GatewayAuthenticator:
         """Write when keys were last used."""
         await self._keys.write_last_used()
 
-    async def _verify(self, credential: str | None) -> AuthContext:
+    async def _verify(self, connection: HTTPConnection) -> AuthContext:
+        credential = read_credential(connection.headers)
         if credential is None:
+            if connection.scope.get("takes_links", False) and SIGNATURE in connection.query_params:
+                return await self._links.verify(connection)
             raise UnauthorizedError
         if credential.startswith(KEY_PREFIX):
             return await self._keys.verify(credential)

@@ -90,6 +90,7 @@ class Door:
         scope["route"] = target
         scope["quiet"] = target.counts_spans
         scope["counts_spans"] = target.counts_spans
+        scope["takes_links"] = target.is_download
         if target.is_download:
             # However long a client takes to read it; a service that falls silent is given up as always.
             scope["deadline"].reschedule(None)

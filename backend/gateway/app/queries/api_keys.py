@@ -20,6 +20,8 @@ where workspace_id = $1 and revoked_at is null and ($2::uuid is null or created_
 order by created_at desc, key_id
 """  # noqa: S608
 
+_FIND_HASH = "select lookup_hash from api_keys where workspace_id = $1 and key_id = $2 and revoked_at is null"
+
 _REVOKE = """
 update api_keys set revoked_at = now()
 where key_id = $1 and workspace_id = $2 and revoked_at is null and ($3::uuid is null or created_by = $3)
@@ -81,6 +83,12 @@ async def insert(connection: Connection, key: NewKey) -> ApiKey:
 async def list_active(pool: Pool, workspace_id: uuid.UUID, *, created_by: uuid.UUID | None) -> list[ApiKey]:
     """Return the keys that are not revoked, all of them or those of one user."""
     return [ApiKey(**row) for row in await pool.fetch(_LIST, workspace_id, created_by)]
+
+
+async def find_hash(pool: Pool, workspace_id: uuid.UUID, key_id: uuid.UUID) -> bytes | None:
+    """Return the hash under which a key that is not revoked is looked up."""
+    found: bytes | None = await pool.fetchval(_FIND_HASH, workspace_id, key_id)
+    return found
 
 
 async def revoke(

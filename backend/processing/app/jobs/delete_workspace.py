@@ -1,9 +1,7 @@
 """Removes everything of a workspace that was deleted."""
 
 import asyncio
-import shutil
 import time
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +12,7 @@ from processing.app.queries.deletion import (
     tables_of_workspaces,
 )
 from shared.changes import forget_results
+from shared.exports import open_storage
 from shared.jobs.context import JobContext
 from shared.redis import connect
 from shared.streams.contracts import events_stream, pending_streams
@@ -42,8 +41,7 @@ async def run(context: JobContext) -> dict[str, Any]:
         await forget_results(cache, context.workspace)
     finally:
         await cache.aclose()
-    folder = Path(context.settings.exports_folder) / context.workspace_id
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    await open_storage(context.settings).remove_of(context.workspace_id)
     async with context.metadata.acquire() as connection:
         removed["metadata"] = await delete_metadata_of(UUID(context.workspace_id), connection, context.job_id)
     await context.log("removed accounts, keys, views and settings of the workspace")

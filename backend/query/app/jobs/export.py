@@ -16,6 +16,7 @@ from query.app.presentation import TRACE_FIELDS, trace_view
 from query.app.queries import listing
 from query.app.queries.traces import read_scores, snapshot
 from shared.errors import InvalidFieldsError
+from shared.exports import key_of, open_storage, part_path
 from shared.jobs.context import JobCancelledError, JobContext
 from shared.jobs.types import ExportParams
 
@@ -23,6 +24,7 @@ _PAGE = 1000
 # Between two pages, whoever asks the database meanwhile has it.
 _REST_SHARE = 0.25
 _WALK_SECONDS = 2.0
+_NOTHING: dict[str, Any] = {"after": None, "rows": 0, "bytes": 0, "read": False}
 
 
 async def run(context: JobContext) -> dict[str, Any]:
@@ -38,31 +40,41 @@ async def run(context: JobContext) -> dict[str, Any]:
         start, end = query.filter.start, query.filter.end
         assert start is not None
         assert end is not None
-        state = {"start": start.isoformat(), "end": end.isoformat(), "after": None, "rows": 0, "bytes": 0}
+        state = {"start": start.isoformat(), "end": end.isoformat(), **_NOTHING}
         await context.save(state)
     start, end = datetime.fromisoformat(state["start"]), datetime.fromisoformat(state["end"])
     query = replace(query, filter=replace(query.filter, start=start, end=end), after=_place(state))
     folder: str = context.settings.exports_folder
-    part = exports.part_path(folder, context.workspace_id, str(context.job_id))
-    final = exports.final_path(folder, context.workspace_id, str(context.job_id), params.format)
-    if await asyncio.to_thread(exports.size_of, part) < state["bytes"]:
+    part = part_path(folder, context.workspace_id, context.job_id)
+    written = await asyncio.to_thread(exports.size_of, part)
+    if (written or 0) < state["bytes"] or (written is None and state["read"]):
         await context.log("what was written is gone; beginning anew", "warning")
-        state |= {"after": None, "rows": 0, "bytes": 0}
+        state |= _NOTHING
         query = replace(query, after=None)
     try:
-        await _write(context, params, query, part, state)
+        if not state["read"]:
+            await _write(context, params, query, part, state)
         await context.progress(0.99, "finishing the file")
-        if params.format == "parquet":
-            await asyncio.to_thread(exports.write_parquet, part, final, query.fields)
-            part.unlink()
-        else:
-            part.replace(final)
+        size = await _finish(context, params, query.fields, part)
     except JobCancelledError:
         part.unlink(missing_ok=True)
         raise
-    size = final.stat().st_size
     await context.log(f"wrote {state['rows']} traces, {size} bytes")
     return {"format": params.format, "rows": state["rows"], "bytes": size}
+
+
+async def _finish(context: JobContext, params: ExportParams, fields: Sequence[str], part: Path) -> int:
+    """Put the file where it can be had, and return its size in bytes; done again, it does the same."""
+    whole = part
+    if params.format == "parquet":
+        folder = context.settings.exports_folder
+        whole = part_path(folder, context.workspace_id, context.job_id, params.format)
+        await asyncio.to_thread(exports.write_parquet, part, whole, fields)
+    size = (await asyncio.to_thread(whole.stat)).st_size
+    storage = open_storage(context.settings)
+    await storage.keep(whole, key_of(context.workspace_id, context.job_id, params.format))
+    await asyncio.to_thread(part.unlink, missing_ok=True)
+    return size
 
 
 def read_export(params: ExportParams, *, now: datetime) -> TraceQuery:
@@ -103,8 +115,8 @@ async def _write(
             views = [trace_view(row, scores.get(row["trace_id"], {})) for row in page.rows]
             file.write(await asyncio.to_thread(_rows, params.format, views, query.fields))
             await asyncio.to_thread(exports.sync, file)
-            state |= {"rows": state["rows"] + len(views), "bytes": file.tell()}
             place = page.next_place
+            state |= {"rows": state["rows"] + len(views), "bytes": file.tell(), "read": place is None}
             if place is not None:
                 state["after"] = [place.start_time.isoformat(), str(place.key)]
             await context.save(state)

@@ -11,6 +11,11 @@ from shared.jobs.types import JobStatus
 Format = Literal["csv", "jsonl", "parquet"]
 _FILTER: Any = {"range": "7d", "filter": {"field": "status", "op": "eq", "value": "error"}}
 _BODY: Any = {"format": "csv", **_FILTER, "fields": ["start_time", "trace_id", "agent_id", "cost_usd"]}
+_LINK = (
+    "/api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download?expires=1769861700"
+    "&holder=user.0193fb5e-0000-7000-8000-000000000002.0193fb5e-0000-7000-8000-000000000001"
+    ".5f0c1d8e-6a4b-4c7d-9e21-3b8a7c6d5e4f&signature=GxqVbQyT5y3mS1uJ0Lr8nW2oKfD7aHc9eZpXvR4iB6M"
+)
 
 
 class ExportBody(BaseModel):
@@ -46,7 +51,17 @@ class Export(BaseModel):
     download_url: Annotated[
         str | None,
         Field(
-            description="Path at the gateway, to be asked for with a credential",
-            examples=["/api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download"],
+            description="Path at the gateway; for some minutes it needs no credential, and each look gives a new one",
+            examples=[_LINK],
         ),
     ]
+
+
+class LinkParameters(BaseModel):
+    """What stands in the query of a signed link; the gateway has checked it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    expires: Annotated[str | None, Field(max_length=12, description="Of download_url: when the link ends")] = None
+    holder: Annotated[str | None, Field(max_length=128, description="Of download_url: whose rights it lends")] = None
+    signature: Annotated[str | None, Field(max_length=64, description="Of download_url: proves the others")] = None
