@@ -45,6 +45,7 @@ NATIVE = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169
 VIEW: dict[str, Any] = {"name": "Failures", "scope": "workspace", "definition": {"range": "7d"}}
 PRICED_MODEL = "model of A"
 RATES: dict[str, Any] = {"prices": {"input": 2, "output": 8}}
+REPRICE = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
 OTLP_BODY: dict[str, Any] = {"resourceSpans": []}
 
 ENTRIES: dict[tuple[str, str, str], Entry] = {
@@ -72,7 +73,7 @@ ENTRIES: dict[tuple[str, str, str], Entry] = {
     ("gateway", "POST", "/api/v1/team/accept"): Entry(None),
     ("gateway", "PUT", "/api/v1/team/members/{member_id}/role"): Entry("admin", {"role": "viewer"}, "member"),
     ("gateway", "DELETE", "/api/v1/team/members/{member_id}"): Entry("admin", shows="member"),
-    ("gateway", "POST", "/api/v1/jobs"): Entry("write", {"type": "export", "params": {"format": "csv"}}),
+    ("gateway", "POST", "/api/v1/jobs"): Entry("write", {"type": "reprice", "params": REPRICE}),
     ("gateway", "GET", "/api/v1/jobs"): Entry("write", shows="list"),
     ("gateway", "GET", "/api/v1/jobs/workers"): Entry("admin", shows="list"),
     ("gateway", "GET", "/api/v1/jobs/active"): Entry("admin", shows="list"),

@@ -5,13 +5,15 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from gateway.app.models.common import RequestModel
 from shared.jobs.store import Job
 from shared.jobs.types import JobStatus
 
 PublicType = Literal["export", "reprice", "replay", "cleanup", "reindex"]
+# The query service alone can tell whether what an export asks for is valid.
+RequestedType = Literal["reprice", "replay", "cleanup", "reindex"]
 
 _MAX_PARAMS_BYTES = 65_536
 # What OpenAPI shows of a job.
@@ -47,6 +49,12 @@ def _storable(params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
+def _is_requested_here(kind: object) -> object:
+    if kind == "export":
+        raise ValueError("an export is asked for with POST /api/v1/exports")
+    return kind
+
+
 class JobRequest(RequestModel):
     """A job to be done in the background; what ``params`` may hold depends on the type."""
 
@@ -55,7 +63,6 @@ class JobRequest(RequestModel):
         json_schema_extra={
             "examples": [
                 {"type": "replay", "params": {"filter": {"reason": "schema_violation"}}},
-                {"type": "export", "params": {"format": "csv", "filter": {"range": "24h"}}},
                 {
                     "type": "reprice",
                     "params": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-08T00:00:00Z", "dry_run": True},
@@ -65,7 +72,7 @@ class JobRequest(RequestModel):
         },
     )
 
-    type: PublicType
+    type: Annotated[RequestedType, BeforeValidator(_is_requested_here)]
     params: Annotated[dict[str, Any], AfterValidator(_storable)] = Field(default_factory=dict)
 
 
