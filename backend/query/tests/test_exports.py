@@ -8,9 +8,10 @@ import random
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -18,10 +19,12 @@ import orjson
 import pytest
 from pyarrow import parquet
 
-from query.app.exports import csv_rows
+from query.app.exports import csv_rows, json_rows
 from query.tests.conftest import OTHER_WORKSPACE, WORKSPACE, WORKSPACE_IDS, headers_of
 from query.tests.desk import PATH, Desk, open_desk, store_many
-from shared.exports import FolderStorage, key_of, part_path
+from query.tests.test_injection import CORPUS
+from shared.exports import CHUNK_BYTES, FolderStorage, key_of, part_path
+from shared.jobs.client import MAX_UNFINISHED
 from shared.testing.traces import store_trace
 
 TRACES = 2_300
@@ -147,7 +150,7 @@ import os, signal, sys, threading, uuid
 from query.app import exports
 from query.app.config import Settings
 from query.app.jobs import HANDLERS
-from shared.exports import FolderStorage, key_of, part_path
+from shared.exports import CHUNK_BYTES, FolderStorage, key_of, part_path
 from shared.jobs.runner import run_job
 import asyncio
 written = []
@@ -210,6 +213,83 @@ async def test_cancelling_ends_an_export_and_removes_what_it_wrote(
     async with asyncio.timeout(15):
         assert (await running)["status"] == "cancelled"
     assert [path for path in tmp_path.rglob("*") if path.suffix == ".csv"] == []
+
+
+async def test_S10_an_export_under_way_ends_when_who_asked_leaves(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store_many(desk.database, TRACES)
+    export = (await desk.ask({"format": "csv", "range": "24h"})).json()["data"]
+    monkeypatch.setattr("query.app.jobs.export._REST_SHARE", 500.0)
+    running = asyncio.create_task(desk.run(export))
+    async with asyncio.timeout(20):
+        while (await desk.state(export["id"])).json()["data"]["status"] != "running":
+            await asyncio.sleep(0.05)
+    await desk.metadata.execute("delete from workspace_members")
+    async with asyncio.timeout(15):
+        done = await running
+    assert (done["status"], done["download_url"]) == ("cancelled", None)
+    assert [path for path in tmp_path.rglob("*") if path.suffix == ".csv"] == []
+
+
+async def test_a_page_at_a_time_is_in_memory(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: list[int] = []
+
+    def spy(views: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> bytes:
+        pages.append(len(views))
+        return json_rows(views, fields)
+
+    monkeypatch.setattr("query.app.exports.json_rows", spy)
+    await store_many(desk.database, TRACES * 2)
+    done, content = await desk.make({"format": "jsonl", "range": "24h"})
+    assert sum(pages) == TRACES * 2
+    assert max(pages) <= 1000
+    key = key_of(WORKSPACE_IDS[WORKSPACE], done["id"], "jsonl")
+    pieces = [piece async for piece in FolderStorage(tmp_path).read(key, 0, len(content))]
+    assert b"".join(pieces) == content
+    assert max(map(len, pieces)) <= CHUNK_BYTES < len(content)
+
+
+async def test_S42_S46_filters_are_data_or_refused_at_once(desk: Desk) -> None:
+    await store_trace(desk.database, OTHER_WORKSPACE, "theirs", agent_id="theirs")
+    taken = []
+    for text in CORPUS:
+        for leaf in (
+            ("agent_id", "eq", text),
+            (text, "eq", "a"),
+            ("agent_id", text, "a"),
+            ("metadata.plan", "eq", text),
+        ):
+            tree = dict(zip(("field", "op", "value"), leaf, strict=True))
+            answer = await desk.ask({"format": "jsonl", "filter": tree})
+            assert answer.status_code in (202, 422), (tree, answer.text)
+            if answer.status_code == 202:
+                taken.append(answer.json()["data"])
+        assert (await desk.ask({"format": "jsonl", "fields": [text]})).status_code == 422
+    assert len(taken) > len(CORPUS)
+    for export in taken:
+        done = await desk.run(export)
+        assert (done["status"], done["rows"]) == ("succeeded", 0), done
+    assert await desk.database.fetchval("select count(*) from traces") == 1
+    for body in (b'{"format": "csv", "filter": {"field": "agent_id", "op": "eq", "value": NaN}}', b"[" * 2000, b"null"):
+        headers = headers_of(WORKSPACE, role="member") | {"Content-Type": "application/json"}
+        answer = await desk.api.client.post(PATH, content=body, headers=headers)
+        assert answer.status_code in (400, 422), answer.text
+
+
+async def test_S55_exports_are_bounded_in_range_fields_and_number(desk: Desk) -> None:
+    for body in (
+        {"range": "10y"},
+        {"from": "2016-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"},
+        {"fields": ["trace_id"] * 65},
+        {"filter": {"and": [{"field": "status", "op": "eq", "value": "error"}] * 10_000}},
+    ):
+        assert (await desk.ask({"format": "csv", **body})).status_code == 422, body
+    for _ in range(MAX_UNFINISHED):
+        assert (await desk.ask({"format": "csv"})).status_code == 202
+    refused = await desk.ask({"format": "csv"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+    assert int(refused.headers["retry-after"]) > 0
 
 
 FORMULAS = [
