@@ -34,8 +34,8 @@ class Desk:
         headers = headers_of(workspace, role=role)
         return await self.api.client.post(PATH, json=dict(body), headers=headers)
 
-    async def run(self, export: Mapping[str, Any]) -> Any:
-        """Run the job and return the export as it is then."""
+    async def run(self, export: Mapping[str, Any], stopping: threading.Event | None = None) -> Any:
+        """Run the job, until the event is set, and return the export as it is then."""
         await run_job(
             uuid.UUID(WORKSPACE_IDS[WORKSPACE]),
             uuid.UUID(export["id"]),
@@ -43,7 +43,7 @@ class Desk:
             worker="tests",
             handlers=HANDLERS,
             settings=self.settings,
-            stopping=threading.Event(),
+            stopping=stopping or threading.Event(),
         )
         return (await self.state(export["id"])).json()["data"]
 

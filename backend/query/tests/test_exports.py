@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -212,7 +213,32 @@ async def test_cancelling_ends_an_export_and_removes_what_it_wrote(
     await desk.metadata.execute("update jobs set cancel_requested_at = now()")
     async with asyncio.timeout(15):
         assert (await running)["status"] == "cancelled"
-    assert [path for path in tmp_path.rglob("*") if path.suffix == ".csv"] == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+async def test_a_worker_that_stops_leaves_what_it_wrote_to_the_next(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store_many(desk.database, TRACES)
+    export = (await desk.ask({"format": "jsonl", "range": "24h", "fields": ["trace_id"]})).json()["data"]
+    part = part_path(str(tmp_path), WORKSPACE_IDS[WORKSPACE], export["id"])
+    monkeypatch.setattr("query.app.jobs.export._REST_SHARE", 500.0)
+    stopping = threading.Event()
+    running = asyncio.create_task(desk.run(export, stopping))
+    async with asyncio.timeout(20):
+        while not part.exists() or not part.stat().st_size:
+            await asyncio.sleep(0.05)
+    stopping.set()
+    assert (await running)["status"] == "queued"
+    kept = part.read_bytes()
+    assert kept
+    monkeypatch.undo()
+    done = await desk.run(export)
+    assert (done["status"], done["rows"]) == ("succeeded", TRACES)
+    path = tmp_path / key_of(WORKSPACE_IDS[WORKSPACE], export["id"], "jsonl")
+    assert path.read_bytes().startswith(kept)
+    lines = await desk.metadata.fetch("select message from job_logs")
+    assert not [line for line in lines if "beginning anew" in line["message"]]
 
 
 async def test_S10_an_export_under_way_ends_when_who_asked_leaves(
@@ -229,7 +255,7 @@ async def test_S10_an_export_under_way_ends_when_who_asked_leaves(
     async with asyncio.timeout(15):
         done = await running
     assert (done["status"], done["download_url"]) == ("cancelled", None)
-    assert [path for path in tmp_path.rglob("*") if path.suffix == ".csv"] == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 async def test_a_page_at_a_time_is_in_memory(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

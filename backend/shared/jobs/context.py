@@ -32,6 +32,10 @@ class Run(Protocol):
         """Whether the job is to end without a result."""
 
     @property
+    def given_up(self) -> bool:
+        """Whether no other run will go on with the job."""
+
+    @property
     def superseded(self) -> bool:
         """Whether this run must not write any more."""
 
@@ -139,6 +143,11 @@ class JobContext:
         await self.check()
         await self._run.save(checkpoint)
         self.checkpoint = checkpoint
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the job was cancelled for good; one that another run goes on with needs what this one has written."""
+        return self._run.given_up
 
     async def check(self) -> None:
         """Do nothing while this run is to go on; cheap enough for every batch.

@@ -148,6 +148,11 @@ class JobRun:
         return self._interruption in ("cancelled", "denied", "stopping")
 
     @property
+    def given_up(self) -> bool:
+        """Whether no other run will go on with the job."""
+        return self._interruption in ("cancelled", "denied")
+
+    @property
     def superseded(self) -> bool:
         """Whether this run must not write any more."""
         return self._interruption in ("superseded", "lost")

@@ -56,8 +56,10 @@ async def run(context: JobContext) -> dict[str, Any]:
             await _write(context, params, query, part, state)
         await context.progress(0.99, "finishing the file")
         size = await _finish(context, params, query.fields, part)
-    except JobCancelledError:
-        part.unlink(missing_ok=True)
+    except (JobCancelledError, asyncio.CancelledError):
+        if context.given_up:
+            for path in part.parent.glob(f"{context.job_id}*.part"):
+                path.unlink(missing_ok=True)
         raise
     await context.log(f"wrote {state['rows']} traces, {size} bytes")
     return {"format": params.format, "rows": state["rows"], "bytes": size}
