@@ -162,11 +162,11 @@ class BucketStorage:
 
     async def size_of(self, key: str) -> int | None:
         """Return the length of an object in bytes, None when there is none."""
-        try:
-            with _reached():
+        with _reached():
+            try:
                 return int((await self._store.head_async(key))["size"])
-        except FileNotFoundError:
-            return None
+            except FileNotFoundError:
+                return None
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield a part of an object by one request a piece, so that a slow reader keeps no connection waiting."""
@@ -208,7 +208,7 @@ def _reached() -> Iterator[None]:
 
     try:
         yield
-    except BaseError as error:
+    except (BaseError, FileNotFoundError) as error:
         # Messages quote addresses and answers of the store, which are for whoever runs the platform.
         reason = str(error).partition("\n\n")[0][:_LOGGED_CHARACTERS]
         logger.warning("export_storage_failed", error=type(error).__name__, reason=reason)

@@ -27,6 +27,8 @@ _INTEGERS = (
 _NUMBERS = ("duration_ms", "cost_usd")
 _LISTS = ("models", "providers", "tags")
 _ROW_GROUP = 20_000
+# Rows as Python objects take about eight times as much memory.
+_ROW_GROUP_BYTES = 8 * 1024 * 1024
 
 
 def size_of(path: Path) -> int | None:
@@ -90,13 +92,19 @@ def write_parquet(part: Path, whole: Path, fields: Sequence[str]) -> None:
     }
     schema = pa.schema([(name, types.get(name, pa.string())) for name in fields])
     with part.open("rb") as lines, parquet.ParquetWriter(whole, schema, compression="zstd") as writer:
-        while rows := [orjson.loads(line) for line in _take(lines, _ROW_GROUP)]:
+        while rows := [orjson.loads(line) for line in _take(lines)]:
             columns = [pa.array([_typed(row[field.name], field.name) for row in rows], field.type) for field in schema]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _take(lines: Any, most: int) -> list[bytes]:
-    return [line for _, line in zip(range(most), lines, strict=False)]
+def _take(lines: BinaryIO) -> list[bytes]:
+    """Return the lines of a row group: so many, or so many bytes, or what is left."""
+    taken: list[bytes] = []
+    size = 0
+    while len(taken) < _ROW_GROUP and size < _ROW_GROUP_BYTES and (line := lines.readline()):
+        taken.append(line)
+        size += len(line)
+    return taken
 
 
 def _typed(value: Any, name: str) -> Any:

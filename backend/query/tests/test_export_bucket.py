@@ -91,16 +91,19 @@ async def test_a_bucket_that_is_away_is_waited_for_and_the_file_is_whole(
         assert bucket.url not in away.text
 
 
-async def test_a_wrong_secret_is_refused_by_the_bucket_and_reported(desk: Desk, bucket: Bucket) -> None:
-    wrong = desk.settings.model_copy(update={"aws_secret_access_key": desk.settings.jwt_secret})
-    desk.settings = wrong
+@pytest.mark.parametrize("name", ["aws_secret_access_key", "aws_access_key_id", "export_s3_bucket"])
+async def test_wrong_settings_are_refused_by_the_bucket_and_reported(desk: Desk, bucket: Bucket, name: str) -> None:
+    secret = desk.settings.aws_secret_access_key.get_secret_value()
+    wrong = desk.settings.jwt_secret if name == "aws_secret_access_key" else "another"
+    desk.settings = desk.settings.model_copy(update={name: wrong})
     await store_trace(desk.database, WORKSPACE, "one")
     export = (await desk.ask({"format": "csv"})).json()["data"]
     assert (await desk.run(export))["status"] == "queued"
     assert bucket.objects == {}
     reason = await desk.metadata.fetchval("select message from job_logs where level = 'warning'")
     assert "storage of exports" in reason
-    assert wrong.aws_secret_access_key.get_secret_value() not in reason
+    assert bucket.url not in reason
+    assert secret not in reason
 
 
 async def test_what_expired_or_belongs_to_a_deleted_workspace_is_removed_and_nothing_else(
