@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared.auth.context import AuthContext
 from shared.auth.links import EXPIRES, HOLDER, SIGNATURE, SignedLinks
 from shared.errors import ForbiddenError
+from shared.logging import redact_text
 
 SECRET = "4cc0f2f3a9d84bd27c5e0f91b6a8d3e7"
 PATH = f"/api/v1/exports/{uuid.uuid4()}/download"
@@ -60,6 +61,12 @@ def test_a_link_ends_and_says_so() -> None:
     links = SignedLinks(SECRET)
     assert refusal(links, PATH, query_of(links.make(PATH, USER, 0))) == "link_expired"
     assert refusal(links, PATH, query_of(links.make(PATH, USER, -60))) == "link_expired"
+
+
+def test_no_log_line_can_show_a_signature() -> None:
+    link = SignedLinks(SECRET).make(PATH, USER, 900)
+    for text in (f"GET {link}", link.replace("signature", "X-Amz-Signature")):
+        assert query_of(link)[SIGNATURE] not in redact_text(text)
 
 
 @given(st.fixed_dictionaries({name: st.text(max_size=80) for name in (EXPIRES, HOLDER, SIGNATURE)}), st.text())
