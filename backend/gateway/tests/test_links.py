@@ -25,7 +25,9 @@ def service() -> Recorder:
 @pytest.fixture
 async def client(make_settings: SettingsFactory, service: Recorder) -> AsyncIterator[httpx.AsyncClient]:
     async with serving(service) as port:
-        settings = make_settings(query_url=f"http://127.0.0.1:{port}", limit_anonymous_burst=60)
+        settings = make_settings(
+            query_url=f"http://127.0.0.1:{port}", limit_anonymous_per_minute=1, limit_anonymous_burst=40
+        )
         async with running(create_app(settings)) as app, client_of(app) as client:
             yield client
 

@@ -71,8 +71,12 @@ async def test_filters_are_those_of_a_search_and_are_checked_at_once(desk: Desk)
         {"format": "csv", "filter": {"field": "agent", "op": "eq", "value": 1}},
         {"format": "csv", "range": "10y"},
         {"format": "csv", "path": "/etc/passwd"},
+        {"format": "csv", "q": "a\0b"},
     ):
         assert (await desk.ask(body)).status_code == 422, body
+    assert (await desk.ask({"format": "csv", "q": None, "filter": None, "fields": None})).status_code == 202
+    answer = await desk.api.client.post("/api/v1/traces/search", json={"q": None}, headers=headers_of(WORKSPACE))
+    assert answer.status_code == 200
 
 
 async def test_S47_S10_files_are_named_by_ids_and_belong_to_who_asked(desk: Desk, tmp_path: Path) -> None:

@@ -37,16 +37,14 @@ Milliseconds = Annotated[Decimal | None, Field(ge=0, le=10**12)]
 Dollars = Annotated[Decimal | None, Field(ge=0, le=10**9)]
 Count = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
 TextSearch = Annotated[
-    str | None,
+    Annotated[str, Field(max_length=LONGEST_QUERY), AfterValidator(without_nul)] | None,
     Field(
-        max_length=LONGEST_QUERY,
         description=(
             'Words in what the trace says: all of them, either side of or, "a phrase", -without, begin*. Found some'
             " seconds after the trace was stored."
         ),
         examples=['refund "order failed" -test'],
     ),
-    AfterValidator(without_nul),
 ]
 Rating = Annotated[int | None, Field(ge=-1, le=5, description="Latest rating: -1, 0, 1 or 1 to 5")]
 
