@@ -106,6 +106,22 @@ async def test_a_deleted_trace_is_gone_and_others_stay(bench: Bench, metadata: P
     await check_rollups(bench)
 
 
+async def test_a_body_that_held_a_deleted_trace_is_stored_again(bench: Bench, metadata: Pool) -> None:
+    gone, kept = os.urandom(16), os.urandom(16)
+    body = trace_body(llm_span(gone, 1), llm_span(kept, 1), llm_span(kept, 2))
+    await bench.send(body)
+    await bench.process()
+    repeat = await bench.send(body)
+    await bench.process()
+    assert await bench.counts(repeat) == (3, 0, 3, 0, 0)
+    assert await delete_trace(bench.pool, metadata, deletion(gone))
+    again = await bench.send(body)
+    await bench.process()
+    assert await bench.counts(again) == (3, 1, 2, 0, 0)
+    assert (await counts(bench, gone))["spans"] == 1
+    await check_rollups(bench)
+
+
 async def test_S65_a_deleted_workspace_leaves_nothing_anywhere(bench: Bench, metadata: Pool, tmp_path: Path) -> None:
     mine, theirs = os.urandom(16), os.urandom(16)
     await store(bench, mine)

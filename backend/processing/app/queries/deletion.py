@@ -39,6 +39,11 @@ _DELETE_OTHERS = tuple(
         "trace_heads",
     )
 )
+# Without this, a body that was stored as a whole within the last day would be passed over as a repeat.
+_NOTE = """
+insert into trace_deletions as d (workspace_id, deleted_at) values ($1, clock_timestamp())
+on conflict (workspace_id) do update set deleted_at = greatest(d.deleted_at, excluded.deleted_at)
+"""
 _AUDIT = """
 insert into audit_log (workspace_id, actor_type, actor_id, action, target_type, target_id, result, request_id, details)
 values ($1, $2, $3, 'delete_trace', 'trace', $4, 'success', $5, $6::text::jsonb)
@@ -84,6 +89,8 @@ async def delete_trace(traces: Pool, metadata: Pool, asked: Deletion) -> bool:
         for statement in _DELETE_OTHERS:
             await connection.execute(statement, asked.workspace, asked.key)
         await _announce(connection, asked, head["revision"] + 1, first, last)
+        # Last, since deletions in one workspace wait for each other here.
+        await connection.execute(_NOTE, asked.workspace)
     return True
 
 

@@ -144,7 +144,10 @@ class TraceStore:
         return found
 
     async def find_repeated(self, requests: Sequence[PendingRequest]) -> set[tuple[int, str, str]]:
-        """Return workspace number, digest and format of those bodies that were stored as a whole in the last day."""
+        """Return workspace number, digest and format of those bodies that were stored as a whole in the last day.
+
+        Bodies that are older than the workspace's last deletion of a trace are left out: some of it may be gone.
+        """
         asked = [request for request in requests if request.digest is not None and request.replay_of is None]
         if not asked:
             return set()
@@ -167,12 +170,17 @@ where receipt_id = any($1::uuid[]) and received_at between $2 and $3
 _SELECT_REPLAYING = """
 select workspace_id, dead_letter_id, state from dead_letters where dead_letter_id = any($1::uuid[]) for share
 """
+# The hour is for clocks that differ from the database's.
 _SELECT_DIGESTS = """
 select r.workspace_id, r.digest, r.format
 from ingest_receipts r
 join unnest($1::int4[], $2::bytea[]) as asked (workspace_id, digest)
   on r.workspace_id = asked.workspace_id and r.digest = asked.digest
 where r.digest is not null and r.received_at >= $3
+  and not exists (
+    select from trace_deletions d
+    where d.workspace_id = r.workspace_id and d.deleted_at > r.received_at - interval '1 hour'
+  )
 """
 
 
