@@ -94,6 +94,21 @@ async def test_a_budget_warns_and_is_projected(costing: Api, database: asyncpg.C
     assert (removed["monthly_usd"], removed["state"], removed["thresholds_percent"]) == (None, "none", [50, 80])
 
 
+async def test_a_rating_of_0_or_3_is_neither_good_nor_bad(api: Api, database: asyncpg.Connection) -> None:
+    for rating in range(-1, 6):
+        await database.execute(
+            "insert into feedback (workspace_id, feedback_id, trace_id, rating, created_at)"
+            " values ($1, gen_random_uuid(), gen_random_uuid(), $2, now() - interval '10 minutes')",
+            WORKSPACE,
+            rating,
+        )
+    overview = (await api.read("/api/v1/quality/overview"))["data"]
+    assert overview["feedback"]["value"] == 7
+    assert overview["positive_feedback_share"]["value"] == 0.6
+    points = (await api.read("/api/v1/quality/trend"))["data"]["points"]
+    assert [sum(point[f"{kind}_feedback"] for point in points) for kind in ("positive", "negative")] == [3, 2]
+
+
 async def test_who_changes_the_budget_is_in_the_audit_log(costing: Api, metadata: asyncpg.Connection) -> None:
     assert (await put(costing, "/api/v1/cost/budget", {"monthly_usd": 5}, role="viewer")).status_code == 403
     assert (await put(costing, "/api/v1/cost/budget", {"monthly_usd": 5}, role="billing")).status_code == 200

@@ -16,7 +16,7 @@ select
   feedback.*, outcomes.*
 from (
   select count(*) as feedback, count(*) filter (where rating >= 4 or rating = 1) as positive,
-    count(*) filter (where rating < 1 or rating = 2) as negative
+    count(*) filter (where rating in (-1, 2)) as negative
   from feedback where workspace_id = $1 and created_at >= $2 and created_at < $3
 ) feedback, (
   select count(*) as outcomes, count(*) filter (where success) as successes
@@ -49,7 +49,7 @@ async def read_scores(workspace: int, connection: Connection, window: Window) ->
 _SELECT_OVER_TIME = """
 select date_bin($4, created_at, $5) as time, avg(overall) as evaluation_mean, count(evaluation) as evaluations,
   count(*) filter (where rating >= 4 or rating = 1) as positive,
-  count(*) filter (where rating < 1 or rating = 2) as negative
+  count(*) filter (where rating in (-1, 2)) as negative
 from (
   select created_at, overall, 1 as evaluation, null::int2 as rating from evaluations
   where workspace_id = $1 and created_at >= $2 and created_at < $3
