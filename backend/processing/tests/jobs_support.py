@@ -2,8 +2,11 @@
 
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from processing.app.jobs import HANDLERS
 from processing.tests.support import WORKSPACE, WORKSPACE_ID, Bench
@@ -70,6 +73,35 @@ async def do(
     assert job.status == "succeeded", job
     assert job.result is not None
     return job.result
+
+
+async def add_price(
+    bench: Bench,
+    model: str,
+    prices: dict[str, Any],
+    *,
+    workspace: int = WORKSPACE,
+    valid_from: datetime | None = None,
+    valid_to: datetime | None = None,
+) -> int:
+    """Return the id of a new price of the workspace, in USD per million tokens."""
+    number: int = await bench.pool.fetchval(
+        "insert into price_versions (workspace_id, provider, model, valid_from, valid_to, prices, source)"
+        " values ($1, '*', $2, $3, $4, $5::text::jsonb, 'workspace') returning price_id",
+        workspace,
+        model,
+        valid_from,
+        valid_to,
+        orjson.dumps(prices).decode(),
+    )
+    return number
+
+
+def window(days: float = 30, **fields: Any) -> dict[str, Any]:
+    """Return parameters of a repricing of the last days."""
+    now = datetime.now(UTC)
+    start, end = now - timedelta(days=days), now + timedelta(hours=1)
+    return {"from": start.isoformat(), "to": end.isoformat(), **fields}
 
 
 _TRACE_SUMS = """

@@ -17,7 +17,7 @@ import pytest
 from processing.app.jobs import HANDLERS, reprice
 from processing.app.queries.prices import load_prices
 from processing.app.repricing import Account
-from processing.tests.jobs_support import add_workspace, ask, check_rollups, do, read, run
+from processing.tests.jobs_support import add_price, add_workspace, ask, check_rollups, do, read, run, window
 from processing.tests.support import (
     SECOND,
     WORKSPACE,
@@ -51,33 +51,6 @@ async def each_bench(each_traces_url: str, metadata_url: str, redis_url: str) ->
     async with open_bench(settings_for(each_traces_url, metadata_url, redis_url)) as opened:
         yield opened
         await opened.pool.execute("delete from price_versions where workspace_id is not null")
-
-
-async def add_price(
-    bench: Bench,
-    model: str,
-    prices: dict[str, Any],
-    *,
-    workspace: int = WORKSPACE,
-    valid_from: datetime | None = None,
-    valid_to: datetime | None = None,
-) -> int:
-    number: int = await bench.pool.fetchval(
-        "insert into price_versions (workspace_id, provider, model, valid_from, valid_to, prices, source)"
-        " values ($1, '*', $2, $3, $4, $5::text::jsonb, 'workspace') returning price_id",
-        workspace,
-        model,
-        valid_from,
-        valid_to,
-        orjson.dumps(prices).decode(),
-    )
-    return number
-
-
-def window(days: float = 30, **fields: Any) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    start, end = now - timedelta(days=days), now + timedelta(hours=1)
-    return {"from": start.isoformat(), "to": end.isoformat(), **fields}
 
 
 def agent_trace(start: int, *, model: str = "gpt-4o", calls: int = 2, **attributes: Any) -> tuple[bytes, bytes]:
