@@ -7,8 +7,8 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from shared.auth.context import AuthContext
-from shared.database import Pool
-from shared.jobs.client import Record, cancel_job, create_job
+from shared.database import Connection, Pool
+from shared.jobs.client import Record, cancel_job, create_job, insert_job, tell_of_job
 from shared.jobs.store import Job
 
 
@@ -46,8 +46,12 @@ class JobDesk:
             self._pool, self._redis, workspace_id=UUID(caller.workspace_id), job_id=job_id, record=record
         )
 
-    async def remove_workspace(self, workspace_id: UUID) -> None:
-        """Have everything of a workspace removed that was deleted."""
-        await create_job(
-            self._pool, self._redis, workspace_id=workspace_id, owner_id=None, type="delete_workspace", params={}
+    async def remove_workspace(self, connection: Connection, workspace_id: UUID) -> Job:
+        """Have everything of a workspace removed, in the transaction that deletes it; then comes ``tell``."""
+        return await insert_job(
+            connection, workspace_id=workspace_id, owner_id=None, type="delete_workspace", params={}
         )
+
+    async def tell(self, job: Job) -> None:
+        """Wake a worker for a job whose transaction has committed."""
+        await tell_of_job(self._redis, job)

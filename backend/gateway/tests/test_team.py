@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from gateway.app.team_rules import change_problem, scopes_within
 from gateway.tests.conftest import PASSWORD, Account, Register, create_key, join
@@ -175,6 +176,32 @@ async def test_a_deleted_workspace_frees_its_slug(client: httpx.AsyncClient, reg
     owner = await register("spare")
     assert (await client.delete("/api/v1/workspace", headers=owner.headers)).status_code == 200
     assert (await register("spare")).body["workspace"]["slug"] == "spare-space"
+
+
+async def test_S65_a_workspace_is_deleted_with_the_job_that_removes_its_data_or_not_at_all(
+    app: FastAPI, client: httpx.AsyncClient, register: Register, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await register()
+
+    async def found() -> list[tuple[bool, str | None]]:
+        rows = await database.fetch(
+            "select w.deleted_at is not null, j.type from workspaces w left join jobs j using (workspace_id)"
+        )
+        return [tuple(row) for row in rows]
+
+    # As a database does that fails between the two.
+    await database.execute("alter table jobs add constraint refusing check (type <> 'delete_workspace')")
+    assert (await client.delete("/api/v1/workspace", headers=owner.headers)).status_code >= 500
+    assert await found() == [(False, None)]
+    await database.execute("alter table jobs drop constraint refusing")
+
+    async def die() -> None:
+        raise RuntimeError
+
+    # As a process does that ends right after the transaction.
+    monkeypatch.setattr(app.state.gateway.epoch, "advance", die)
+    assert (await client.delete("/api/v1/workspace", headers=owner.headers)).status_code >= 500
+    assert await found() == [(True, "delete_workspace")]
 
 
 async def test_a_slug_that_was_asked_for_is_given_or_refused(client: httpx.AsyncClient, register: Register) -> None:

@@ -58,33 +58,62 @@ async def create_job(
         pydantic.ValidationError: The parameters are not what the type takes.
         RateLimitedError: The workspace has as many unfinished jobs as it may.
     """
-    kind = JOB_TYPES[type]
-    checked = params_of(kind, params)
-    workspace = UUID(str(workspace_id))
     async with metadata_pool.acquire() as connection, connection.transaction():
-        if kind.permission is not None and await store.count_unfinished(connection, workspace) >= MAX_UNFINISHED:
-            raise RateLimitedError(
-                f"The workspace has {MAX_UNFINISHED} jobs that have not ended; wait or cancel some.",
-                _RETRY_AFTER_SECONDS,
-            )
-        job = await store.insert(
+        job = await insert_job(
             connection,
-            workspace,
-            job_id=new_uuid7(),
+            workspace_id=UUID(str(workspace_id)),
             owner_id=None if owner_id is None else UUID(str(owner_id)),
+            type=type,
+            params=params,
             key_id=None if key_id is None else UUID(str(key_id)),
-            kind=kind,
-            params=checked,
             retry_of=retry_of,
         )
         if record is not None:
             await record(connection, job)
+    await tell_of_job(redis, job)
+    return job
+
+
+async def insert_job(
+    connection: Connection,
+    *,
+    workspace_id: UUID,
+    owner_id: UUID | None,
+    type: str,  # noqa: A002
+    params: Mapping[str, Any],
+    key_id: UUID | None = None,
+    retry_of: UUID | None = None,
+) -> Job:
+    """Return a new job that exists once the caller's transaction commits; see ``create_job``.
+
+    The caller then calls ``tell_of_job``; if it does not come to that, workers find the job a little later.
+    """
+    kind = JOB_TYPES[type]
+    checked = params_of(kind, params)
+    if kind.permission is not None and await store.count_unfinished(connection, workspace_id) >= MAX_UNFINISHED:
+        raise RateLimitedError(
+            f"The workspace has {MAX_UNFINISHED} jobs that have not ended; wait or cancel some.",
+            _RETRY_AFTER_SECONDS,
+        )
+    return await store.insert(
+        connection,
+        workspace_id,
+        job_id=new_uuid7(),
+        owner_id=owner_id,
+        key_id=key_id,
+        kind=kind,
+        params=checked,
+        retry_of=retry_of,
+    )
+
+
+async def tell_of_job(redis: Redis, job: Job) -> None:
+    """Wake a worker for a new job, and tell whoever watches the workspace; a failure only delays both."""
     try:
-        await wake(redis, kind.service, [(job.workspace_id, job.job_id)])
-    except RedisError as error:
+        await wake(redis, JOB_TYPES[job.type].service, [(job.workspace_id, job.job_id)])
+    except (RedisError, OSError, TimeoutError) as error:
         logger.warning("wake_up_not_sent", job_id=str(job.job_id), error=type_name(error))
     await announce(redis, job.workspace_id, job.job_id, job.type, job.status, job.progress)
-    return job
 
 
 async def cancel_job(

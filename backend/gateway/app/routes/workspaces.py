@@ -123,8 +123,9 @@ async def delete_workspace(request: Request, caller: UserCaller, gateway: Gatewa
             raise NotFoundError
         event = AuditEvent("delete_workspace", workspace_id, "workspace", str(workspace_id))
         await audit.append(connection, gateway.actor(request), event)
+        job = await gateway.jobs.remove_workspace(connection, workspace_id)
     await gateway.access_withdrawn()
-    await gateway.jobs.remove_workspace(workspace_id)
+    await gateway.jobs.tell(job)
     return success(request, {"id": str(workspace_id)})
 
 
