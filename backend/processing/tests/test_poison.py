@@ -1,14 +1,18 @@
 """Items that cannot be stored, and items that look as if they could not."""
 
+import json
 import os
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+import zstandard
 
 from processing.app import processor
 from processing.tests.support import Bench, llm_span, make_span, request_of, trace_body
 from shared.normalisation import spans
 from shared.normalisation.model import SpanRow
+from shared.streams.contracts import DATA_FIELD, HEADER_FIELD, TRACES_PENDING
 
 MAGIC = "poison"
 
@@ -93,6 +97,37 @@ async def test_invalid_items_beside_traces_become_dead_letters(bench: Bench) -> 
     letters = await bench.rows("dead_letters", "item_index")
     assert [letter["payload"] for letter in letters][1] == b'[{"name":"q"}]'
     await bench.check_sums()
+
+
+async def test_F24_entries_whose_headers_are_none_cost_nothing_but_themselves(bench: Bench) -> None:
+    wrong: tuple[dict[str, Any], ...] = (
+        {"receipt_id": 5},
+        {"receipt_id": "x"},
+        {"workspace_id": "7"},
+        {"workspace_id": -1},
+        {"workspace": None},
+        {"format": "words"},
+        {"format": ["flat"]},
+        {"size": "many"},
+        {"received": None},
+        {"received": 2**70},
+        {"rejected": {"late": "one"}},
+        {"rejected": 3},
+        {"digest": "abc"},
+        {"replay_of": "x"},
+    )
+    pending, body = request_of(trace_body(make_span(os.urandom(16), 1)))
+    data = zstandard.ZstdCompressor().compress(body)
+    requests = [[asdict(pending) | changed] for changed in wrong]
+    headers = [b"{", b"[]", *(json.dumps({"requests": listed}).encode() for listed in ([7], {}, *requests))]
+    for header in headers:
+        await bench.redis.xadd(TRACES_PENDING, {HEADER_FIELD: header, DATA_FIELD: data})
+    good = await bench.send(body)
+    await bench.process()
+    assert await bench.counts(good) == (1, 1, 0, 0, 0)
+    letters = {(row["workspace_id"], row["reason"], row["payload"]) for row in await bench.rows("dead_letters")}
+    assert letters == {(0, "undecodable", data)}
+    assert await bench.pool.fetchval("select count(*) from dead_letters") == len(headers)
 
 
 async def test_items_that_cannot_be_found_again_are_counted_as_unreadable(bench: Bench) -> None:

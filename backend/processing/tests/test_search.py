@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import orjson
 import pytest
 
 from processing.app.queries.search import prepare_connection
@@ -81,6 +82,21 @@ async def test_what_was_said_is_found_and_what_was_replaced_is_not(bench: Bench)
     assert await found(bench, "giraffe") == {ids[0]}
     assert await found(bench, "okapi & zebra") == {ids[1]}
     assert await bench.pool.fetchval("select count(*) from search_documents") == 3
+
+
+async def test_messages_that_are_none_do_not_hold_up_the_index(bench: Bench) -> None:
+    good = {"workspace_id": WORKSPACE, "workspace": "w", "trace_ids": ["ab" * 16], "revisions": [1]}
+    broken = [b"{", b"[]", b"7", b"{}", *(orjson.dumps(good | {name: "x"}) for name in ("workspace_id", "trace_ids"))]
+    broken += [orjson.dumps(good | {"trace_ids": ["x"]}), orjson.dumps(good | {"trace_ids": [5]})]
+    for message in broken:
+        await bench.redis.xadd(TRACES_STORED, {"m": message})
+    await bench.redis.xadd(TRACES_STORED, {"other": b"field"})
+    trace_id = uuid.UUID(bytes=os.urandom(16))
+    async with indexing(bench), bench.worker():
+        await bench.send(trace_body(llm_span(trace_id.bytes, 1, input__value="a quokka")))
+        await bench.drain()
+        await settled(bench)
+    assert await found(bench, "quokka") == {trace_id}
 
 
 async def test_messages_in_any_order_and_number_end_in_the_same_documents(bench: Bench) -> None:

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
-from query.app.filters import OPEN_PREFIXES, TraceFilter, TraceQuery, check_names, read_filter, read_query
+from query.app.filters import OPEN_PREFIXES, TraceFilter, TraceQuery, read_filter, read_query
 from query.app.models.traces import FacetParameters, SpanPageParameters, SpanParameters, TraceParameters
 from shared.auth.context import AuthContext
 from shared.auth.permissions import Permission
 from shared.database import Pool
 from shared.http.guard import require
+from shared.http.parameters import check_names
 from shared.ids import span_key
 
 

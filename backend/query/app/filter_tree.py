@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from query.app.fields import METADATA_PREFIX, OPS, SCORE_PREFIX, SPAN_FILTERS, TRACE_FILTERS, Field, FieldType
 from shared.errors import FieldProblem, InvalidFieldsError
+from shared.http.parameters import suggest
 from shared.http.ranges import parse_time
 from shared.ids import trace_key
 
@@ -74,12 +74,6 @@ class Comparison:
 
 
 Node = Every | Either | Negation | SpanMatch | Comparison
-
-
-def suggest(name: str, choices: Sequence[str], noun: str = "parameter") -> str:
-    """Return a sentence that names the choice nearest to an unknown name."""
-    nearest = get_close_matches(name[:100].lower(), choices, n=1, cutoff=0.0)
-    return f"is not a {noun}; the nearest is '{nearest[0]}'"
 
 
 def compare(name: str, op: str, value: object, path: str | None = None) -> Node:

@@ -8,18 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from query.app.fields import FACETS, METADATA_PREFIX, SCORE_PREFIX
-from query.app.filter_tree import Either, Every, Node, compare, read_tree, suggest
+from query.app.filter_tree import Either, Every, Node, compare, read_tree
 from query.app.fulltext import TextQuery, parse_text_query
 from query.app.models.traces import FilterParameters, SearchBody, Selection, TraceParameters
 from query.app.presentation import TRACE_FIELDS
 from shared.errors import FieldProblem, InvalidFieldsError
 from shared.http.cursor import decode_cursor, encode_cursor, optional, read_integer, read_time, read_uuid
+from shared.http.parameters import check_names, suggest
 from shared.http.ranges import LONGEST, parse_range
 
 # Parameters that exist for every key of the metadata and every name of a score.
 OPEN_PREFIXES = (METADATA_PREFIX, SCORE_PREFIX, f"min_{SCORE_PREFIX}", f"max_{SCORE_PREFIX}")
-# Every route takes the workspace as a parameter; the guard compares it with the credential's.
-COMMON_PARAMETERS = ("workspace_id", "workspace")
 # Senders whose clock is ahead are accepted by as much, so a range that ends now reaches as far.
 CLOCK_TOLERANCE = timedelta(hours=1)
 BY_TIME = "start_time"
@@ -156,28 +155,6 @@ def read_fields(parameter: str, values: Sequence[str]) -> tuple[str, ...]:
         InvalidFieldsError: Some do not exist.
     """
     return _choose(parameter, values, TRACE_FIELDS, "field")
-
-
-def check_names(
-    names: Iterable[str], known: Sequence[str], prefixes: Sequence[str] = (), *, noun: str = "parameter"
-) -> None:
-    """Refuse parameters that do not exist, since ignoring a misspelt filter would answer something else.
-
-    Args:
-        names: Names of the parameters of a request.
-        known: Names that exist.
-        prefixes: Names that begin with one of these exist as well.
-        noun: What the names are.
-
-    Raises:
-        InvalidFieldsError: Names each unknown parameter and the known one nearest to it.
-    """
-    choices = (*known, *COMMON_PARAMETERS)
-    unknown = [name for name in names if name not in choices and not name.startswith(tuple(prefixes))]
-    if unknown:
-        offered = (*choices, *(f"{prefix}KEY" for prefix in prefixes))
-        details = [FieldProblem(name[:100], suggest(name, offered, noun)) for name in dict.fromkeys(unknown)]
-        raise InvalidFieldsError("Some parameters do not exist.", details=details[:50])
 
 
 def _names_of(model: type[Selection]) -> list[str]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from celery import Celery
 from celery.signals import setup_logging
 
+from shared.jobs.transport import use_transport
 from shared.jobs.types import JobService
 from shared.jobs.wake import KEY_PREFIX, RUN_TASK, broker_url
 from shared.logging import get_logger
@@ -44,6 +45,7 @@ def create_celery(
         tick: Looks after jobs and does what recurs.
         visibility_seconds: Time after which messages that were taken and not acknowledged are handed out again.
     """
+    use_transport()
     app = Celery("jobs", broker=broker_url(redis_url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],

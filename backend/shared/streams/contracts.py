@@ -1,8 +1,9 @@
 """Owner of every stream, its messages and the keys beside it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 
@@ -98,14 +99,55 @@ def decode_header(header: bytes) -> list[PendingRequest]:
     document: Any = orjson.loads(header)
     if not isinstance(document, dict) or not isinstance(document.get("requests"), list):
         raise ValueError("entry header without requests")
+    return [_read_request(item) for item in document["requests"]]
+
+
+_is_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_is_hexadecimal = re.compile(r"[0-9a-f]{32}").fullmatch
+_FORMATS = frozenset(get_args(ItemFormat))
+_INT8_END = 2**63
+
+
+def _read_request(item: Any) -> PendingRequest:
     known = PendingRequest.__dataclass_fields__
     try:
-        return [
-            PendingRequest(**{name: value for name, value in item.items() if name in known})
-            for item in document["requests"]
-        ]
+        request = PendingRequest(**{name: value for name, value in item.items() if name in known})
+        is_sound = _is_sound(request)
     except (TypeError, AttributeError) as error:
         raise ValueError("entry header with incomplete request") from error
+    if not is_sound:
+        raise ValueError("entry header with a request that cannot be")
+    return request
+
+
+def _is_sound(request: PendingRequest) -> bool:
+    """Return whether a request is what its fields say; a worker that trusted it would die, and so would the next.
+
+    Raises:
+        TypeError, AttributeError: It is not.
+    """
+    numbers = (
+        request.workspace_id,
+        request.received_at,
+        request.size,
+        request.received,
+        request.retention_days,
+        request.attempts,
+        request.first_index,
+        *request.rejected.values(),
+    )
+    return bool(
+        _is_uuid(request.receipt_id)
+        and _is_uuid(request.workspace)
+        and (request.key_id is None or _is_uuid(request.key_id))
+        and (request.replay_of is None or _is_uuid(request.replay_of))
+        and (request.digest is None or _is_hexadecimal(request.digest))
+        and (request.request_id is None or isinstance(request.request_id, str))
+        and request.format in _FORMATS
+        and set(map(type, numbers)) == {int}
+        and min(numbers) >= 0
+        and max(numbers) < _INT8_END
+    )
 
 
 @dataclass(slots=True)
@@ -126,6 +168,18 @@ class TracesStored:
         return {"m": orjson.dumps(asdict(self))}
 
     @classmethod
-    def decode(cls, fields: dict[bytes, bytes]) -> "TracesStored":
-        """Return the message of a stream entry."""
-        return cls(**orjson.loads(fields[b"m"]))
+    def decode(cls, fields: Mapping[bytes, bytes]) -> "TracesStored":
+        """Return the message of a stream entry.
+
+        Raises:
+            ValueError: It is not a message of this platform.
+        """
+        try:
+            message = cls(**orjson.loads(fields[b"m"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError("not a message of stored traces") from error
+        if type(message.workspace_id) is not int or not isinstance(message.trace_ids, list):
+            raise ValueError("not a message of stored traces")
+        if not all(isinstance(trace_id, str) and _is_hexadecimal(trace_id) for trace_id in message.trace_ids):
+            raise ValueError("a message of stored traces with an id that is none")
+        return message

@@ -17,6 +17,8 @@ from shared.streams.contracts import (
 )
 from shared.streams.queue import Backlog, PendingQueue
 
+RECEIPT, OTHER_RECEIPT = "0193fb5e-0000-7000-8000-000000000001", "0193fb5e-0000-7000-8000-000000000002"
+
 
 def request(receipt: str, received: int = 1) -> PendingRequest:
     return PendingRequest(
@@ -62,7 +64,7 @@ async def test_settling_twice_lowers_the_counts_once(queue: PendingQueue) -> Non
 
 
 async def test_entry_carries_header_and_data(queue: PendingQueue) -> None:
-    requests = [request("a"), request("b")]
+    requests = [request(RECEIPT), request(OTHER_RECEIPT)]
     await queue.append(0, requests, b"\x00body")
     entries: Any = await queue.client.xrange(queue.streams[0])
     [(_, fields)] = entries
@@ -71,8 +73,10 @@ async def test_entry_carries_header_and_data(queue: PendingQueue) -> None:
 
 
 def test_header_of_a_newer_sender_is_understood() -> None:
-    encoded = encode_header([request("a")]).replace(b'"v":1', b'"v":1,"x":2').replace(b'"size":3', b'"size":3,"new":[]')
-    assert decode_header(encoded) == [request("a")]
+    encoded = (
+        encode_header([request(RECEIPT)]).replace(b'"v":1', b'"v":1,"x":2').replace(b'"size":3', b'"size":3,"new":[]')
+    )
+    assert decode_header(encoded) == [request(RECEIPT)]
 
 
 @pytest.mark.parametrize("header", [b"{}", b"[]", b'{"requests":[{}]}', b'{"requests":[3]}', b"\xff"])

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from shared.domain import Status
@@ -86,14 +87,14 @@ def session(answer: Answers, rows: Sequence[o.Row], scores: Sequence[o.Row]) -> 
         row["trace_id"].hex for row in sorted(rows, key=lambda row: row["start_time"])
     ]
     mine = {row["trace_id"] for row in rows}
-    latest: dict[tuple[object, str], float] = {}
+    latest: dict[tuple[object, str], o.Row] = {}
     for score in sorted(scores, key=lambda row: row["created_at"]):
         if score["trace_id"] in mine:
-            latest[score["trace_id"], score["name"]] = score["value_number"]
-    means = o.split(latest.items(), lambda item: item[0][1])
+            latest[score["trace_id"], score["name"]] = score
+    means = o.split(latest.values(), lambda row: row["name"])
     assert set(answer["scores"]) == set(means)
     for name, found in answer["scores"].items():
-        same("score", found, sum(value for _, value in means[name]) / len(means[name]))
+        same("score", found, sum(row["value_number"] for row in means[name]) / len(means[name]))
 
 
 def user(answer: Answers, rows: Sequence[o.Row]) -> None:
@@ -168,7 +169,7 @@ def cost_by(answer: Answers, now: Oracle) -> None:
         ("by_model", calls, "model"),
         ("by_provider", calls, "model_provider"),
     ):
-        groups = o.split(rows, lambda row, name=name: row[name])
+        groups = o.split(rows, itemgetter(name))
         assert {item["name"] for item in answer[part]} == set(groups), part
         for item in answer[part]:
             found = groups[item["name"]]
@@ -186,7 +187,7 @@ def speed_by(answer: Answers, now: Oracle, *, of_agents: bool) -> None:
         ("by_model", calls, "model"),
         ("by_tool", tools, "tool_name"),
     ):
-        groups = o.split(rows, lambda row, name=name: row[name])
+        groups = o.split(rows, itemgetter(name))
         assert {item["name"] for item in answer[part]} == set(groups), part
         for item in answer[part]:
             found = groups[item["name"]]

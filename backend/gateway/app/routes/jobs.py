@@ -20,7 +20,7 @@ from shared.http.application import field_problems
 from shared.http.cursor import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor, read_integer, read_time, read_uuid
 from shared.http.envelope import success
 from shared.http.guard import GuardedRoute, require
-from shared.http.parameters import refuse_unknown
+from shared.http.parameters import check_names
 from shared.http.schema import Enveloped, EnvelopedPage, problems
 from shared.jobs.client import MAX_UNFINISHED, Record
 from shared.jobs.store import Job
@@ -48,7 +48,7 @@ Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR_LENGTH, description="
 )
 async def create_job(body: JobRequest, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     """Return a job that waits for a worker; what a type needs of the caller is the same as doing it at once."""
-    refuse_unknown(request.query_params.keys(), ())
+    check_names(request.query_params.keys(), ())
     _check_type(caller, body.type)
     return _answer(request, await _create(request, caller, gateway, body.type, body.params), status=202)
 
@@ -69,7 +69,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=200, description="Most jobs of a page")] = 50,
 ) -> Response:
     """Return a page of jobs."""
-    refuse_unknown(request.query_params.keys(), ("status", "type", "cursor", "limit"))
+    check_names(request.query_params.keys(), ("status", "type", "cursor", "limit"))
     before: tuple[datetime, uuid.UUID] | None = None
     if cursor is not None:
         created_at, job_id = decode_cursor(cursor, _CURSOR, [read_time, read_uuid])
@@ -97,7 +97,7 @@ async def list_jobs(
 )
 async def list_workers(request: Request, gateway: GatewayDep) -> Response:
     """Return the workers that were seen within the hour, and how many jobs each runs."""
-    refuse_unknown(request.query_params.keys(), ())
+    check_names(request.query_params.keys(), ())
     rows = await jobs.list_workers(gateway.pool)
     data = [WorkerView(name=row["worker"], **{k: v for k, v in row.items() if k != "worker"}) for row in rows]
     return success(
@@ -115,7 +115,7 @@ async def list_workers(request: Request, gateway: GatewayDep) -> Response:
 )
 async def list_active_jobs(request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     """Return all jobs that have not ended, whoever asked for them."""
-    refuse_unknown(request.query_params.keys(), ())
+    check_names(request.query_params.keys(), ())
     found = await jobs.list_page(
         gateway.pool, uuid.UUID(caller.workspace_id), statuses=_UNFINISHED, everybody=True, limit=MAX_UNFINISHED
     )
@@ -134,7 +134,7 @@ async def list_active_jobs(request: Request, caller: Caller, gateway: GatewayDep
 )
 async def read_job_statistics(request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     """Return how many jobs there are, and what became of them hour by hour over the last day."""
-    refuse_unknown(request.query_params.keys(), ())
+    check_names(request.query_params.keys(), ())
     counts, hours = await jobs.count(gateway.pool, uuid.UUID(caller.workspace_id))
     by_status: dict[str, int] = {}
     by_type: dict[str, dict[str, int]] = {}
@@ -159,7 +159,7 @@ async def read_job_statistics(request: Request, caller: Caller, gateway: Gateway
 )
 async def read_job(job_id: JobId, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     """Return a job; that of somebody else exists for administrators only."""
-    refuse_unknown(request.query_params.keys(), ())
+    check_names(request.query_params.keys(), ())
     return _answer(request, await _find(gateway, caller, job_id))
 
 
@@ -172,7 +172,7 @@ async def read_job(job_id: JobId, request: Request, caller: Caller, gateway: Gat
 )
 async def cancel_job(job_id: JobId, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     """Ask for the end of a job: one that waits ends at once, one that runs within five seconds."""
-    refuse_unknown(request.query_params.keys(), ())
+    check_names(request.query_params.keys(), ())
     found = await _find(gateway, caller, job_id)
     job = await gateway.jobs.cancel(caller, found.job_id, _record(gateway, request, "cancel_job"))
     if job is None:
@@ -196,7 +196,7 @@ async def list_job_logs(
     limit: Annotated[int, Query(ge=1, le=1000, description="Most lines of a page")] = 200,
 ) -> Response:
     """Return a page of the log in the order of its lines."""
-    refuse_unknown(request.query_params.keys(), ("cursor", "limit"))
+    check_names(request.query_params.keys(), ("cursor", "limit"))
     job = await _find(gateway, caller, job_id)
     after = 0 if cursor is None else int(decode_cursor(cursor, _LOG_CURSOR, [read_integer])[0])
     rows = await jobs.list_logs(gateway.pool, job.workspace_id, job.job_id, after, limit + 1)
@@ -219,7 +219,7 @@ async def list_job_logs(
 )
 async def retry_job(job_id: JobId, request: Request, caller: Caller, gateway: GatewayDep) -> Response:
     """Return a new job of the caller with type and parameters of one that has ended."""
-    refuse_unknown(request.query_params.keys(), ())
+    check_names(request.query_params.keys(), ())
     job = await _find(gateway, caller, job_id)
     if not job.has_ended:
         raise ConflictError("The job has not ended.", code="job_not_ended")

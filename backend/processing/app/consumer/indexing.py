@@ -7,10 +7,15 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from shared.logging import get_logger
 from shared.streams.contracts import SEARCH_GROUP, TRACES_STORED, TracesStored
+from shared.telemetry import FAILURES
 
+SERVICE = "processing"
 _IDLE_MILLISECONDS = 60_000
 Entry = tuple[bytes, TracesStored]
+
+logger = get_logger(__name__)
 
 
 class ChangedTraces:
@@ -41,7 +46,7 @@ class ChangedTraces:
         claimed: Any = await self._client.xautoclaim(
             TRACES_STORED, SEARCH_GROUP, self._consumer, _IDLE_MILLISECONDS, count=most
         )
-        entries = _decode(claimed[1])
+        entries = await self._decode(claimed[1])
         return entries or await self._read(">", most, int(block_seconds * 1000))
 
     async def settle(self, entries: Sequence[Entry]) -> None:
@@ -53,17 +58,27 @@ class ChangedTraces:
             SEARCH_GROUP, self._consumer, {TRACES_STORED: after}, count=most, block=block
         )
         streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer or ()]
-        return [entry for entries in streams for entry in _decode(_flat(entries))]
+        return [entry for entries in streams for entry in await self._decode(_flat(entries))]
+
+    async def _decode(self, entries: Sequence[Any]) -> list[Entry]:
+        """Return the messages of entries; one that is none is settled, since it would come back for ever."""
+        decoded: list[Entry] = []
+        for identifier, fields in entries:
+            if not fields:
+                # What was trimmed while it was pending comes back without fields.
+                continue
+            try:
+                decoded.append((identifier, TracesStored.decode(fields)))
+            except ValueError as error:
+                FAILURES.labels(SERVICE, "search", "malformed").inc()
+                logger.error("stored_message_malformed", entry=identifier.decode(), error=str(error))
+                await self._client.xack(TRACES_STORED, SEARCH_GROUP, identifier)
+        return decoded
 
 
 def _flat(entries: Any) -> list[Any]:
     # By protocol version 3 the entries of a stream come in one more list.
     return list(entries[0]) if entries and isinstance(entries[0], list) else list(entries)
-
-
-def _decode(entries: Sequence[Any]) -> list[Entry]:
-    # What was trimmed while it was pending comes back without fields.
-    return [(identifier, TracesStored.decode(fields)) for identifier, fields in entries if fields]
 
 
 def age_of(entries: Sequence[Entry]) -> float:

@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from query.app.asked import Asked, read_asked
 from query.app.cache import ResultCache
-from query.app.filters import check_names
 from query.app.models.asking import RangeParameters
 from query.app.queries.traces import snapshot
 from shared.auth.context import AuthContext
 from shared.database import Connection, Pool
 from shared.http.envelope import success
+from shared.http.parameters import check_names
 from shared.http.schema import problems
 
 PROBLEMS = problems(401, 403, 422, 429, 503)

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from query.app.asked import Asked, read_metrics_asked
 from query.app.dashboards import cost, home, metrics, performance, quality, usage
 from query.app.dependencies import Caller, CostCaller, CostWriter, Metadata
-from query.app.filters import check_names
 from query.app.models.asking import (
     AggregationParameters,
     ChartParameters,
@@ -38,6 +37,7 @@ from query.app.routes.asking import PROBLEMS, Answers, asked_by
 from query.app.windows import Window
 from shared.http.envelope import request_id
 from shared.http.guard import GuardedRoute
+from shared.http.parameters import check_names
 from shared.http.schema import Enveloped, problems
 
 router = APIRouter(prefix="/api/v1", route_class=GuardedRoute, responses=PROBLEMS)

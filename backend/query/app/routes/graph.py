@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from query.app.dependencies import Caller, Traces
 from query.app.evidence import COMPRESSED_BUDGET, EvidenceReader
-from query.app.filters import check_names
 from query.app.graph import Evidence, build_graph, failure_view
 from query.app.models.graph import Graph, GraphParameters
 from query.app.presentation import Row
@@ -18,6 +17,7 @@ from query.app.queries import traces
 from shared.domain import PayloadFormat, SpanKind
 from shared.errors import NotFoundError
 from shared.http.envelope import success
+from shared.http.parameters import check_names
 from shared.http.paths import EncodedPathRoute
 from shared.http.schema import Enveloped, problems
 from shared.ids import trace_hex

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from query.app.actors import Listing, read_bounds, read_listing, user_parts_view, user_view
 from query.app.dependencies import Caller, Traces
-from query.app.filters import check_names
 from query.app.models.actors import User, UserDetail, UserDetailParameters, UserParameters
 from query.app.presentation import trace_view
 from query.app.queries import actors as queries
@@ -16,6 +15,7 @@ from query.app.queries import traces
 from query.app.routes.listing import PathId, answer_listing, names_of, path_id
 from shared.errors import NotFoundError
 from shared.http.envelope import success
+from shared.http.parameters import check_names
 from shared.http.paths import EncodedPathRoute
 from shared.http.schema import Enveloped, EnvelopedPage, problems
 from shared.rollups.spec import USER

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from query.app.dependencies import Caller, Metadata, NoParameters, Writer
-from query.app.filters import check_names
 from query.app.models.views import DeletedView, View, ViewBody, ViewParameters
 from query.app.presentation import Row
 from query.app.queries import views as queries
@@ -18,6 +17,7 @@ from shared.auth.permissions import Permission
 from shared.errors import NotFoundError
 from shared.http.envelope import success
 from shared.http.guard import GuardedRoute
+from shared.http.parameters import check_names
 from shared.http.schema import Enveloped, EnvelopedPage, problems
 
 _NAMES = tuple(ViewParameters.model_fields)

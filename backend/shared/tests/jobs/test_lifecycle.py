@@ -223,6 +223,31 @@ async def test_S46_messages_that_are_not_plain_json_are_not_even_read(bench: Ben
     assert not marker.exists()
 
 
+async def test_messages_that_are_none_neither_end_nor_hold_up_a_worker(bench: Bench) -> None:
+    message = orjson.loads(encode_wakeup("processing", bench.workspace, uuid4()))
+    broken = [
+        b"\xff\x00not JSON",
+        b"",
+        b"[]",
+        b"7",
+        b"null",
+        b"{}",
+        *(orjson.dumps({name: value for name, value in message.items() if name != left}) for left in message),
+        orjson.dumps(message | {"properties": {}}),
+        orjson.dumps(message | {"headers": {}}),
+        orjson.dumps(message | {"body": "not base64!"}),
+        orjson.dumps(message | {"body": _base64(b"[[],[],7]")}),
+        orjson.dumps(message | {"properties": message["properties"] | {"delivery_info": 7}}),
+    ]
+    worker = bench.start()
+    await bench.wait_for(await bench.create(), "succeeded")
+    for garbage in broken:
+        await bench.redis.lpush(queue_of("processing"), garbage)
+    await bench.wait_for(await bench.create(), "succeeded")
+    assert worker.poll() is None, bench.output()
+    assert "message_refused" in bench.output()
+
+
 async def test_S10_a_job_ends_when_its_owner_loses_the_right_to_it(bench: Bench) -> None:
     bench.start()
     admin = await bench.add_member("admin")
