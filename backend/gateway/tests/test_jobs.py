@@ -9,6 +9,7 @@ import pytest
 
 from gateway.tests.conftest import Register, create_key, join
 from shared.database import Connection
+from shared.jobs.client import MAX_UNFINISHED
 from shared.jobs.wake import queue_of
 
 REPRICE = {"type": "reprice", "params": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}}
@@ -55,6 +56,28 @@ async def test_a_job_is_made_listed_cancelled_and_repeated(
         ("cancel_job", job["id"]),
         ("retry_job", again["id"]),
     ]
+
+
+async def test_S55_a_workspace_may_have_so_many_jobs_wait_and_no_more(
+    client: httpx.AsyncClient, register: Register, database: Connection
+) -> None:
+    owner, other = await register(), await register("other")
+    job = await create(client, owner.headers)
+    await database.execute(
+        "insert into jobs (job_id, workspace_id, owner_id, type, service, params, max_attempts)"
+        " select gen_random_uuid(), workspace_id, owner_id, type, service, params, max_attempts"
+        " from jobs, generate_series(2, $2) where job_id = $1",
+        uuid.UUID(job["id"]),
+        MAX_UNFINISHED,
+    )
+    refused = await client.post(PATH, headers=owner.headers, json=REPLAY)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+    assert int(refused.headers["retry-after"]) > 0
+    await create(client, other.headers)
+    assert (await client.delete(f"{PATH}/{job['id']}", headers=owner.headers)).status_code == 200
+    await create(client, owner.headers)
+    # What the platform itself needs done is not kept out.
+    assert (await client.delete("/api/v1/workspace", headers=owner.headers)).status_code == 200
 
 
 async def test_members_see_their_own_jobs_and_administrators_all(client: httpx.AsyncClient, register: Register) -> None:

@@ -244,6 +244,20 @@ async def test_F33_score_of_a_trace_that_nobody_sent_is_kept(bench: Bench) -> No
     assert [row["trace_id"].bytes for row in await bench.rows("scores")] == [trace_key("nobody")]
 
 
+async def test_F33_children_that_come_before_their_parents_make_one_trace_with_them(bench: Bench) -> None:
+    trace_id = os.urandom(16)
+    for span_id, parent in ((3, 2), (2, 1)):
+        await bench.send(trace_body(llm_span(trace_id, span_id, parent)))
+        await bench.process()
+    (trace,) = await bench.rows("traces")
+    assert (trace["span_count"], trace["name"]) == (2, "chat gpt-4o")
+    await bench.send(trace_body(make_span(trace_id, 1, name="agent", user__id="u")))
+    await bench.process()
+    (trace,) = await bench.rows("traces")
+    assert (trace["span_count"], trace["name"], trace["user_id"], trace["revision"]) == (3, "agent", "u", 3)
+    assert await bench.rows("dead_letters") == []
+
+
 async def test_changed_traces_are_announced_with_their_revision(bench: Bench) -> None:
     trace_id = os.urandom(16)
     listener: Any = bench.redis.pubsub()

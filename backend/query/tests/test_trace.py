@@ -41,6 +41,41 @@ async def test_a_trace_comes_with_its_spans_in_tree_order(api: Api, database: as
     assert TraceWithSpans.model_validate(trace)
 
 
+async def test_F33_spans_without_their_parents_and_scores_without_their_trace(
+    api: Api, database: asyncpg.Connection
+) -> None:
+    early, later = "c" * 32, "d" * 32
+    for trace_id in (TRACE, early):
+        await store_score(database, WORKSPACE, trace_id, "helpful", 1)
+    assert (await api.read(PATH))["data"] == []
+    assert (await api.get(f"{PATH}/{TRACE}")).status_code == 404
+    start = recently()
+    spans = [
+        {"span_id": "00000000000000b1", "parent_span_id": "00000000000000ee", "name": "orphan"},
+        {"span_id": "00000000000000b2", "parent_span_id": "00000000000000b1", "name": "child"},
+        {"span_id": "00000000000000b3", "parent_span_id": "00000000000000dd", "name": "other orphan", "status": 1},
+    ]
+    await store_trace(database, WORKSPACE, TRACE, start_time=start, spans=spans, error_count=1)
+    await store_trace(database, WORKSPACE, later, start_time=start - timedelta(minutes=1), spans=[])
+    listed = (await api.read(PATH))["data"]
+    assert [(trace["trace_id"], trace["span_count"], trace["scores"]) for trace in listed] == [
+        (TRACE, 3, {"helpful": 1.0}),
+        (later, 0, {}),
+    ]
+    trace = (await api.read(f"{PATH}/{TRACE}"))["data"]
+    assert [(span["name"], span["parent_span_id"]) for span in trace["spans"]] == [
+        ("orphan", "00000000000000ee"),
+        ("child", "00000000000000b1"),
+        ("other orphan", "00000000000000dd"),
+    ]
+    # What the parent that never came would hold can be asked for like that of any other.
+    children = (await api.read(f"{PATH}/{TRACE}/spans", {"parent": "00000000000000ee"}))["data"]
+    assert [span["name"] for span in children] == ["orphan"]
+    assert (await api.read(f"{PATH}/{TRACE}/spans/00000000000000b1"))["data"]["input"] is None
+    assert (await api.get(f"{PATH}/{TRACE}/spans/00000000000000ee")).status_code == 404
+    assert (await api.read(f"{PATH}/{later}"))["data"]["spans"] == []
+
+
 async def test_a_span_shows_every_field_of_the_contract(api: Api, database: asyncpg.Connection) -> None:
     start = recently()
     columns: dict[str, Any] = {

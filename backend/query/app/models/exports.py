@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from query.app.models.traces import Text, TextSearch
+from shared.http.ranges import RangeName
 from shared.jobs.types import JobStatus
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -24,7 +25,7 @@ class ExportBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_BODY]})
 
     format: Annotated[Format, Field(description="csv (safe for spreadsheets), jsonl or parquet")]
-    range_name: Annotated[str | None, Field(alias="range", max_length=8, description="24h unless given")] = None
+    range_name: Annotated[RangeName | None, Field(alias="range", description="24h unless given")] = None
     start: Annotated[str | None, Field(alias="from", max_length=64, description="RFC 3339 time")] = None
     end: Annotated[str | None, Field(alias="to", max_length=64, description="RFC 3339 time; now unless given")] = None
     filter: Annotated[dict[str, Any] | None, Field(description="A filter tree as in a search of traces")] = None
