@@ -50,7 +50,7 @@ async def test_F33_spans_without_their_parents_and_scores_without_their_trace(
     assert (await api.read(PATH))["data"] == []
     assert (await api.get(f"{PATH}/{TRACE}")).status_code == 404
     start = recently()
-    spans = [
+    spans: list[dict[str, Any]] = [
         {"span_id": "00000000000000b1", "parent_span_id": "00000000000000ee", "name": "orphan"},
         {"span_id": "00000000000000b2", "parent_span_id": "00000000000000b1", "name": "child"},
         {"span_id": "00000000000000b3", "parent_span_id": "00000000000000dd", "name": "other orphan", "status": 1},

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from processing.app.batch import Group, Known, Rendered, TraceKey, outbox_rows, render
 from processing.app.queries import traces
-from processing.app.queries.storing import copy_rows
+from processing.app.queries.storing import copy_rows, restore_expired
 from processing.app.queries.traces import Change, Head, by_days, microseconds, moment
 from processing.app.repricing import Account, Cost, Repricer, costs_of, reported_costs
 from processing.app.rows import OUTBOX_COLUMNS, TRACE_COLUMNS, encode_trace
@@ -182,6 +182,7 @@ async def reprice(
         # As writers lock them, so that neither they nor retention change a trace meanwhile; some may have gone.
         locked = list((await traces.lock_heads(connection, groups)).values())
         changes = [Change(_group(head), head, []) for head in locked]
+        await restore_expired(connection, locked)
         await contribute(connection, [traces.window(change.head) for change in changes], -1)
         contents = await traces.read_contents(connection, changes)
         await traces.update_heads(connection, changes)

@@ -1,5 +1,6 @@
 """The transaction that stores a batch."""
 
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import asyncpg
 
 from db.maintenance import ensure_partitions
 from processing.app.batch import (
+    DAY_US,
     Batch,
     Counts,
     Group,
@@ -39,10 +41,13 @@ from processing.app.rows import (
     encode_trace,
 )
 from shared.database import Connection, Pool
+from shared.normalisation.trace import fold_trace
 from shared.rollups.queries import TraceWindow, contribute
 from shared.streams.contracts import PendingRequest
 
 _CHUNK = 1 << 20
+# The shortest retention and its grace.
+_YOUNGEST_EXPIRED_US = 2 * DAY_US
 
 
 class ConflictError(Exception):
@@ -241,6 +246,7 @@ async def _merge(
             changes.append(change)
     if not changes:
         return []
+    await restore_expired(connection, [change.head for change in changes])
     await contribute(connection, [traces.window(change.head) for change in changes], -1)
     await traces.remove_replaced(connection, changes)
     contents = await traces.read_contents(connection, changes)
@@ -256,6 +262,44 @@ async def _merge(
             await traces.update_counted(connection, change.group.workspace, content.spans, rows.trace.counted)
         rendered.append(_Written(key, rows, change.revision, traces.window(change.group)))
     return rendered
+
+
+_SELECT_TRACES = """
+select t.workspace_id, t.trace_id
+from unnest($1::int4[], $2::uuid[]) as asked (workspace_id, trace_id)
+join traces t on t.workspace_id = asked.workspace_id and t.trace_id = asked.trace_id
+where t.start_time between $3 and $4
+"""
+
+
+async def restore_expired(connection: Connection, heads: Sequence[traces.Head]) -> None:
+    """Give traces a row again whose own expired with the first of their days while later spans are kept.
+
+    Rollups go on counting what expired, and what is left of such a trace is part of that. With a row it can be taken
+    out of them like any other before it is counted anew; without, it would count twice.
+
+    Args:
+        connection: Connection in the transaction that is about to change the traces.
+        heads: Their heads, locked.
+    """
+    # Nothing expires before it is two days old, so hardly a trace is ever looked at.
+    recent = time.time_ns() // 1000 - _YOUNGEST_EXPIRED_US
+    cut = [head for head in heads if head.first_us < recent and head.first_us // DAY_US != head.last_us // DAY_US]
+    missing = {(head.workspace, head.trace_id): head for head in cut}
+    for arguments in traces.by_days(cut):
+        for row in await connection.fetch(_SELECT_TRACES, *arguments):
+            missing.pop((row["workspace_id"], row["trace_id"].bytes), None)
+    changes = [
+        traces.Change(Group(head.workspace, head.trace_id, head.first_us, head.last_us), head, [])
+        for head in missing.values()
+    ]
+    contents = await traces.read_contents(connection, changes)
+    rows = [
+        encode_trace(workspace, fold_trace(content.spans, content.logs), missing[workspace, trace_id].revision)
+        for (workspace, trace_id), content in contents.items()
+        if content.spans
+    ]
+    await copy_rows(connection, "traces", TRACE_COLUMNS, rows)
 
 
 async def _copy_traces(connection: Connection, rendered: Sequence[_Written]) -> None:

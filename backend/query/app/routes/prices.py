@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from query.app.dependencies import Caller, Metadata, NoParameters, Primary, Writer
-from query.app.filters import check_names
 from query.app.models.prices import Price, PriceBody, PriceChange, PriceParameters, Repricing
 from query.app.presentation import Row
 from query.app.prices import changed_price, cursor_after, new_price, price_view, read_wanted
@@ -22,6 +21,7 @@ from shared.database import Connection, Pool
 from shared.errors import NotFoundError
 from shared.http.envelope import request_id, success
 from shared.http.guard import GuardedRoute
+from shared.http.parameters import check_names
 from shared.http.schema import Enveloped, EnvelopedPage, problems
 from shared.jobs import store
 from shared.jobs.client import create_job
