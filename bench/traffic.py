@@ -198,7 +198,7 @@ class _TraceBuilder:
         kind: str,
         offset_ms: float,
         duration_ms: float,
-        attributes: dict[str, Attribute],
+        own: Mapping[str, Attribute],
         error: str | None = None,
     ) -> None:
         status = Status(code=Status.STATUS_CODE_ERROR, message=error) if error else Status(code=Status.STATUS_CODE_OK)
@@ -212,7 +212,7 @@ class _TraceBuilder:
                 kind=Span.SPAN_KIND_INTERNAL,
                 start_time_unix_nano=start,
                 end_time_unix_nano=start + int(duration_ms * 1e6),
-                attributes=attributes({"openinference.span.kind": kind, **self._common, **attributes}),
+                attributes=attributes({"openinference.span.kind": kind, **self._common, **own}),
                 status=status,
             )
         )
