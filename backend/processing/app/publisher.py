@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -47,6 +47,7 @@ class Relay:
         self._stopping = stopping
         self._due = asyncio.Event()
         self._trimmed = 0.0
+        self._unnoted: dict[int, set[date]] = {}
 
     def announce(self) -> None:
         """Say that something was stored."""
@@ -66,6 +67,7 @@ class Relay:
         while not self._stopping.is_set():
             try:
                 await self._relay_all()
+                await self.note({})
                 if time.monotonic() - self._trimmed > _TRIM_SECONDS:
                     self._trimmed = time.monotonic()
                     await self.trim()
@@ -100,28 +102,43 @@ class Relay:
             pass
 
     async def _send(self, messages: list[TracesStored]) -> None:
-        # First, so that whoever hears of a change and looks finds no cached answer from before it.
-        await self._note_changes(messages)
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for message in messages:
-                fields: Any = message.encode()
-                pipeline.xadd(TRACES_STORED, fields)
-            for workspace, traces in _by_workspace(messages).items():
-                add_event(pipeline, workspace, TRACES_STORED_EVENT, traces_stored(traces))
-            await pipeline.execute()
-        RELAYED.inc(sum(len(message.trace_ids) for message in messages))
-
-    async def _note_changes(self, messages: list[TracesStored]) -> None:
         days: dict[int, set[date]] = {}
         for message in messages:
             days.setdefault(message.workspace_id, set()).update(map(date.fromisoformat, message.days))
+        # First, so that whoever hears of a change and looks finds no cached answer from before it.
+        await self.note(days)
+        changed = [message for message in messages if message.trace_ids]
+        if not changed:
+            return
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for message in changed:
+                fields: Any = message.encode()
+                pipeline.xadd(TRACES_STORED, fields)
+            for workspace, traces in _by_workspace(changed).items():
+                add_event(pipeline, workspace, TRACES_STORED_EVENT, traces_stored(traces))
+            await pipeline.execute()
+        RELAYED.inc(sum(len(message.trace_ids) for message in changed))
+
+    async def note(self, days: Mapping[int, Iterable[date]]) -> None:
+        """Make cached answers about changed days stale; what cannot be noted now is noted later.
+
+        Args:
+            days: Days by the number of their workspace; the change of them is committed.
+        """
+        for workspace, changed in days.items():
+            self._unnoted.setdefault(workspace, set()).update(changed)
+        waiting, self._unnoted = self._unnoted, {}
+        if not waiting:
+            return
         try:
             async with self._cache.pipeline(transaction=False) as pipeline:
-                for workspace, changed in days.items():
+                for workspace, changed in waiting.items():
                     note_changes(pipeline, workspace, changed)
                 await pipeline.execute()
         except (RedisError, OSError, TimeoutError) as error:
-            # Cached answers live shortly; what was stored must not wait for the cache.
+            # What was stored must not wait for the cache.
+            for workspace, changed in waiting.items():
+                self._unnoted.setdefault(workspace, set()).update(changed)
             FAILURES.labels(SERVICE, "note_changes", "dependency").inc()
             logger.warning("changes_not_noted", error=type(error).__name__)
 

@@ -172,7 +172,11 @@ async def remove_trace(
         trace_id,
         UUID(bytes=trace_key(trace_id)),
     )
-    if not await delete_trace(writer, metadata, asked):
+    changed = await delete_trace(writer, metadata, asked)
+    if not changed:
         raise NotFoundError
-    request.app.state.relay.announce()
+    relay = request.app.state.relay
+    # Whoever deletes a trace and looks at once shall not see it any more.
+    await relay.note({caller.workspace_number: changed})
+    relay.announce()
     return Response(status_code=204)

@@ -2,13 +2,15 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import orjson
 
 from processing.app.batch import outbox_rows
+from processing.app.queries.records import announce_judged
 from processing.app.queries.storing import copy_rows
 from processing.app.rows import OUTBOX_COLUMNS
+from shared.changes import days_between
 from shared.database import Connection, Pool
 from shared.rollups.queries import contribute
 from shared.rollups.queries import delete_workspace as delete_rollups
@@ -27,17 +29,13 @@ _DELETE_DATED = (
     "delete from traces where workspace_id = $1 and trace_id = $2 and start_time between $3 and $4",
     "delete from search_documents where workspace_id = $1 and trace_id = $2 and start_time between $3 and $4",
 )
+_DELETE_SAID = tuple(
+    f"delete from {table} where workspace_id = $1 and trace_id = $2 returning created_at"  # noqa: S608
+    for table in ("scores", "feedback", "outcomes", "evaluations")
+)
 _DELETE_OTHERS = tuple(
     f"delete from {table} where workspace_id = $1 and trace_id = $2"  # noqa: S608
-    for table in (
-        "scores",
-        "feedback",
-        "outcomes",
-        "evaluations",
-        "guardrail_violations",
-        "dead_letters",
-        "trace_heads",
-    )
+    for table in ("guardrail_violations", "dead_letters", "trace_heads")
 )
 # Without this, a body that was stored as a whole within the last day would be passed over as a repeat.
 _NOTE = """
@@ -63,8 +61,8 @@ class Deletion:
     key: uuid.UUID
 
 
-async def delete_trace(traces: Pool, metadata: Pool, asked: Deletion) -> bool:
-    """Remove a trace and everything that belongs to it, rollups included; False when there is none.
+async def delete_trace(traces: Pool, metadata: Pool, asked: Deletion) -> set[date]:
+    """Remove a trace and everything that belongs to it, rollups included; return the days that changed, if any.
 
     What is received later under the same id is new data. The audit log has its line before anything is gone, so that
     nothing is ever gone without one.
@@ -72,7 +70,7 @@ async def delete_trace(traces: Pool, metadata: Pool, asked: Deletion) -> bool:
     async with traces.acquire() as connection, connection.transaction():
         head = await connection.fetchrow(_LOCK_HEAD, asked.workspace, asked.key)
         if head is None:
-            return False
+            return set()
         await metadata.execute(
             _AUDIT,
             asked.workspace_id,
@@ -86,12 +84,18 @@ async def delete_trace(traces: Pool, metadata: Pool, asked: Deletion) -> bool:
         await contribute(connection, [(asked.workspace, asked.key, first, last)], -1)
         for statement in _DELETE_DATED:
             await connection.execute(statement, asked.workspace, asked.key, first - _SLACK, last + _SLACK)
+        said = set()
+        for statement in _DELETE_SAID:
+            rows = await connection.fetch(statement, asked.workspace, asked.key)
+            said |= {row["created_at"].date() for row in rows}
         for statement in _DELETE_OTHERS:
             await connection.execute(statement, asked.workspace, asked.key)
         await _announce(connection, asked, head["revision"] + 1, first, last)
+        if said:
+            await announce_judged(connection, asked.workspace, asked.workspace_id, (), said)
         # Last, since deletions in one workspace wait for each other here.
         await connection.execute(_NOTE, asked.workspace)
-    return True
+    return said.union(days_between(first.date(), last.date()))
 
 
 async def _announce(connection: Connection, asked: Deletion, revision: int, first: datetime, last: datetime) -> None:

@@ -1,13 +1,15 @@
 """Scores, feedback, outcomes and client reports."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from processing.app.items import FeedbackRecord, OutcomeRecord, Record, RecordItem, ReportRecord, ScoreRecord
 from processing.app.rows import encode_json
 from shared.database import Connection
+
+Judgement = ScoreRecord | FeedbackRecord | OutcomeRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,6 +67,43 @@ async def insert_scores(connection: Connection, scores: Sequence[ScoreRecord]) -
             for score in scores
         ],
     )
+
+
+_ANNOUNCE = """
+insert into outbox (workspace_id, workspace, trace_ids, revisions, judged, days)
+values ($1, $2, '{}', '{}', $3::uuid[], $4::date[])
+"""
+
+
+async def announce_judged(
+    connection: Connection, workspace: int, workspace_id: UUID, judged: Collection[UUID], days: Collection[date]
+) -> None:
+    """Announce that something was said of traces, or no longer is.
+
+    Args:
+        connection: Connection inside the transaction that stores or removes it.
+        workspace: Number of the workspace.
+        workspace_id: Its public id.
+        judged: The traces. On which days they lie is looked up once this is committed; others may move them meanwhile.
+        days: Days on which it was said.
+    """
+    await connection.execute(_ANNOUNCE, workspace, workspace_id, list(judged), list(days))
+
+
+async def announce_records(
+    connection: Connection,
+    workspaces: Mapping[int, str],
+    records: Iterable[ScoreRecord | FeedbackRecord | OutcomeRecord],
+) -> None:
+    """Announce new scores, feedback and outcomes; ``workspaces`` holds public ids by number."""
+    found: dict[int, tuple[set[UUID], set[date]]] = {}
+    for record in records:
+        judged, days = found.setdefault(record.workspace_id, (set(), set()))
+        days.add(_moment(record.created_us).date())
+        if record.trace_id is not None:
+            judged.add(UUID(bytes=record.trace_id))
+    for workspace, (judged, days) in found.items():
+        await announce_judged(connection, workspace, UUID(workspaces[workspace]), judged, days)
 
 
 async def insert_records(connection: Connection, items: Sequence[tuple[int, RecordItem]]) -> list[tuple[int, bool]]:

@@ -25,10 +25,10 @@ from processing.app.batch import (
     receipt_row,
     render,
 )
-from processing.app.items import DecodedRequest
+from processing.app.items import DecodedRequest, ReportRecord
 from processing.app.queries import traces
 from processing.app.queries.dead_letters import insert_dead_letters, settle_replay
-from processing.app.queries.records import insert_records, insert_scores
+from processing.app.queries.records import Judgement, announce_records, insert_records, insert_scores
 from processing.app.rows import (
     LOG_COLUMNS,
     OUTBOX_COLUMNS,
@@ -219,12 +219,7 @@ async def _store(connection: Connection, batch: Batch, stored_ns: int) -> Stored
     await contribute(connection, [written.window for written in rendered if written.rows.trace is not None], 1)
     await _announce(connection, batch, rendered)
     spans = sum(stored)
-    for position, is_new in await insert_records(connection, batch.records):
-        if is_new:
-            stored[position] += 1
-        else:
-            duplicate[position] += 1
-    await insert_scores(connection, batch.scores)
+    await _store_judgements(connection, batch, stored, duplicate)
     counts = await _account(connection, batch.requests, stored, duplicate, stored_ns)
     return Stored(counts, spans, len(rendered))
 
@@ -317,13 +312,32 @@ async def _copy_traces(connection: Connection, rendered: Sequence[_Written]) -> 
 
 
 async def _announce(connection: Connection, batch: Batch, rendered: Sequence[_Written]) -> None:
-    workspaces = {request.pending.workspace_id: request.pending.workspace for request in batch.requests}
     changed = [
         (*key, revision, window[2].date(), window[3].date())
         for key, rows, revision, window in rendered
         if rows.trace is not None
     ]
-    await copy_rows(connection, "outbox", OUTBOX_COLUMNS, outbox_rows(workspaces, changed))
+    await copy_rows(connection, "outbox", OUTBOX_COLUMNS, outbox_rows(_public_ids(batch), changed))
+
+
+async def _store_judgements(connection: Connection, batch: Batch, stored: list[int], duplicate: list[int]) -> None:
+    """Store what was said of traces, and what clients report, and announce what of it is new."""
+    said: list[Judgement] = []
+    taken = await insert_records(connection, batch.records)
+    for (position, is_new), (_, item) in zip(taken, batch.records, strict=True):
+        if not is_new:
+            duplicate[position] += 1
+            continue
+        stored[position] += 1
+        if not isinstance(item.record, ReportRecord):
+            said.append(item.record)
+    attached = await insert_scores(connection, batch.scores)
+    said += [score for score in batch.scores if (score.workspace_id, score.score_id) in attached]
+    await announce_records(connection, _public_ids(batch), said)
+
+
+def _public_ids(batch: Batch) -> dict[int, str]:
+    return {request.pending.workspace_id: request.pending.workspace for request in batch.requests}
 
 
 async def _account(
