@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from query.app.basis import Basis
 from query.app.presentation import Row, score_value
 from shared.database import ACQUIRE_SECONDS, Connection, Pool
 from shared.domain import PayloadFormat
@@ -63,6 +64,11 @@ class TraceHead:
     key: uuid.UUID
     first_start: datetime
     last_start: datetime
+
+    @property
+    def basis(self) -> Basis:
+        """Return what an answer about the trace rests on."""
+        return Basis.of_trace(self.first_start, self.last_start)
 
 
 _SELECT_HEAD = "select first_start, last_start from trace_heads where workspace_id = $1 and trace_id = $2"

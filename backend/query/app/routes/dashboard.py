@@ -46,6 +46,8 @@ Range = Annotated[Asked, Depends(asked_by(RangeParameters))]
 Chart = Annotated[Asked, Depends(asked_by(ChartParameters))]
 Stack = Annotated[Asked, Depends(asked_by(StackParameters))]
 Ranking = Annotated[Asked, Depends(asked_by(RankingParameters))]
+# As far back as the lists of what happened of late reach.
+_RECENT = timedelta(days=30)
 _RECENT_NAMES = list(RecentParameters.model_fields)
 
 
@@ -80,7 +82,7 @@ async def query_metrics(caller: Caller, answers: Answers, body: MetricsRequest) 
 def _recent(request: Request, parameters: Annotated[RecentParameters, Query()]) -> Asked:
     check_names(request.query_params.keys(), _RECENT_NAMES)
     now = datetime.now(UTC)
-    window = Window(now - timedelta(hours=1), now + timedelta(hours=1), now, is_open=True)
+    window = Window(now - _RECENT, now + timedelta(hours=1), now, is_open=True)
     filters = {
         name: values
         for name, values in (("environment", parameters.environment), ("agent_id", parameters.agent_id))

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Path, Request
+from fastapi import Path
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from query.app.actors import Listing, place_of
+from query.app.basis import Answer, Basis
 from query.app.presentation import Row
 from query.app.queries import actors, rollups
-from query.app.queries.traces import snapshot
+from query.app.routes.asking import Answers
 from shared.auth.context import AuthContext
-from shared.database import Connection, Pool
+from shared.database import Connection
 from shared.errors import NotFoundError
-from shared.http.envelope import success
 from shared.rollups.spec import Rollup
 
 PathId = Annotated[str, Path(description="As sent, percent-encoded", examples=["chat-7f3a"])]
@@ -41,9 +41,8 @@ def names_of(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 async def answer_listing(
-    request: Request,
     caller: AuthContext,
-    pool: Pool,
+    answers: Answers,
     listing: Listing,
     column: actors.Column,
     rollup: Rollup,
@@ -52,21 +51,22 @@ async def answer_listing(
     """Return a page of a list.
 
     Args:
-        request: The request.
         caller: Who asks.
-        pool: Pool of the traces database.
+        answers: Keeps the page.
         listing: What is asked for.
         column: Column of ``traces`` whose values are listed.
         rollup: Rollup that sums by the same values.
         view: Makes the public form of an entry.
     """
-    workspace = caller.workspace_number
-    async with snapshot(pool) as connection:
+    workspace, window = caller.workspace_number, listing.window
+
+    async def compute(connection: Connection) -> Answer:
         entries, cursor = await _page(workspace, connection, listing, column, rollup)
-        window = listing.window
         rows = await actors.read_figures(workspace, connection, column, entries, window.start, window.end)
-    pagination = {"cursor": cursor, "has_more": cursor is not None, "limit": listing.limit}
-    return success(request, [view(row) for row in rows], pagination=pagination)
+        pagination = {"cursor": cursor, "has_more": cursor is not None, "limit": listing.limit}
+        return Answer([view(row) for row in rows], Basis.of_times(window.start, window.end), pagination)
+
+    return await answers.keep(caller, compute)
 
 
 async def _page(

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from query.app.basis import Answer, Basis
 from query.app.content import ContentReader
 from query.app.dependencies import (
     Caller,
@@ -19,7 +20,7 @@ from query.app.dependencies import (
     TraceQueryParameters,
     Traces,
 )
-from query.app.filters import TraceQuery, read_facet_names, read_search
+from query.app.filters import TraceFilter, TraceQuery, read_facet_names, read_search
 from query.app.models.traces import (
     PAGE_SPANS,
     Facets,
@@ -33,8 +34,9 @@ from query.app.presentation import Row, content_view, span_view, trace_view
 from query.app.queries import listing
 from query.app.queries import traces as queries
 from query.app.queries.facets import count_facets
+from query.app.routes.asking import Answers
 from query.app.tree import position_after, tree_order
-from shared.database import Connection, Pool
+from shared.database import Connection
 from shared.errors import NotFoundError
 from shared.http.cursor import decode_cursor, encode_cursor, read_integer, read_time
 from shared.http.envelope import success
@@ -43,6 +45,8 @@ from shared.http.schema import Enveloped, EnvelopedPage, problems
 from shared.ids import span_key, trace_hex
 
 _TREE = "spans:tree"
+# The index of texts follows behind what is stored, and nobody is told when it has caught up.
+_TEXT_SECONDS = 10.0
 
 TraceId = Annotated[str, Path(description="As sent, percent-encoded; a slash is %2F")]
 
@@ -55,9 +59,9 @@ router = APIRouter(
 
 
 @router.get("", response_model=TracePage, summary="Traces, filtered and sorted")
-async def list_traces(request: Request, caller: Caller, pool: Traces, query: TraceQueryParameters) -> Response:
+async def list_traces(caller: Caller, answers: Answers, query: TraceQueryParameters) -> Response:
     """Return a page of traces; ``metadata.KEY=value`` and ``score.NAME=value`` filter by metadata and scores."""
-    return await _answer_list(request, caller.workspace_number, pool, query)
+    return await answers.keep(caller, lambda c: _page(caller.workspace_number, c, query))
 
 
 @router.post(
@@ -67,28 +71,30 @@ async def list_traces(request: Request, caller: Caller, pool: Traces, query: Tra
     responses=problems(400, 413),
     summary="Traces by a filter tree",
 )
-async def search_traces(request: Request, caller: Caller, pool: Traces, body: SearchBody) -> Response:
+async def search_traces(request: Request, caller: Caller, answers: Answers, body: SearchBody) -> Response:
     """Return a page of the traces that fulfil a tree of and, or, not over the trace and any or all of its spans."""
     query = read_search(body, now=datetime.now(UTC))
-    return await _answer_list(request, caller.workspace_number, pool, query)
+    return await answers.keep(caller, lambda c: _page(caller.workspace_number, c, query), body=await request.body())
 
 
 @router.get("/facets", response_model=Enveloped[Facets], summary="Values of traces with counts")
-async def read_facets(request: Request, caller: Caller, pool: Traces, asked: FacetQuery) -> Response:
+async def read_facets(caller: Caller, answers: Answers, asked: FacetQuery) -> Response:
     """Return the most frequent values of the traces that the same filters list."""
     parameters, found = asked
     names = read_facet_names(parameters.facets)
-    async with queries.snapshot(pool) as connection:
+
+    async def compute(connection: Connection) -> Answer:
         facets, sample = await count_facets(caller.workspace_number, connection, found, names, parameters.limit)
-    return success(request, {"facets": facets, "sample": sample})
+        return Answer({"facets": facets, "sample": sample}, _basis_of(found))
+
+    return await answers.keep(caller, compute)
 
 
-async def _answer_list(request: Request, workspace: int, pool: Pool, query: TraceQuery) -> Response:
-    async with queries.snapshot(pool) as connection:
-        page = await listing.list_traces(workspace, connection, query)
-        wants_scores = not query.fields or "scores" in query.fields
-        keys = [row["trace_id"] for row in page.rows] if wants_scores else []
-        scores = await queries.read_scores(workspace, connection, keys) if keys else {}
+async def _page(workspace: int, connection: Connection, query: TraceQuery) -> Answer:
+    page = await listing.list_traces(workspace, connection, query)
+    wants_scores = not query.fields or "scores" in query.fields
+    keys = [row["trace_id"] for row in page.rows] if wants_scores else []
+    scores = await queries.read_scores(workspace, connection, keys) if keys else {}
     views = [trace_view(row, scores.get(row["trace_id"], {})) for row in page.rows]
     if query.fields:
         views = [{name: view[name] for name in query.fields} for view in views]
@@ -99,7 +105,14 @@ async def _answer_list(request: Request, workspace: int, pool: Pool, query: Trac
     }
     if page.scanned_until is not None:
         pagination["scanned_until"] = page.scanned_until
-    return success(request, views, pagination=pagination)
+    return Answer(views, _basis_of(query.filter), pagination)
+
+
+def _basis_of(asked: TraceFilter) -> Basis:
+    if asked.start is None or asked.end is None:
+        return Basis.of_everything()
+    basis = Basis.of_times(asked.start, asked.end)
+    return basis if asked.text is None else basis.at_most(_TEXT_SECONDS)
 
 
 @router.get(
@@ -108,25 +121,27 @@ async def _answer_list(request: Request, workspace: int, pool: Pool, query: Trac
     dependencies=[NoParameters],
     summary="One trace with the first thousand of its spans",
 )
-async def read_trace(request: Request, caller: Caller, pool: Traces, trace_id: TraceId) -> Response:
+async def read_trace(caller: Caller, answers: Answers, trace_id: TraceId) -> Response:
     """Return a trace and its spans in tree order; ``spans_cursor`` continues them under ``/spans``."""
     workspace = caller.workspace_number
-    async with queries.snapshot(pool) as connection:
+
+    async def compute(connection: Connection) -> Answer:
         head, row = await _find(workspace, connection, trace_id)
         scores = await queries.read_scores(workspace, connection, [head.key])
         spans, cursor = await _tree_page(workspace, connection, head, None, PAGE_SPANS)
         views = await _span_views(workspace, connection, head, _public_id(row), spans)
-    view = trace_view(row, scores.get(head.key, {}))
-    return success(request, {**view, "spans": views, "spans_cursor": cursor})
+        view = trace_view(row, scores.get(head.key, {}))
+        return Answer({**view, "spans": views, "spans_cursor": cursor}, head.basis)
+
+    return await answers.keep(caller, compute)
 
 
 @router.get("/{trace_id}/spans", response_model=EnvelopedPage[Span], summary="Spans of a trace")
-async def list_spans(
-    request: Request, caller: Caller, pool: Traces, trace_id: TraceId, parameters: SpanPage
-) -> Response:
+async def list_spans(caller: Caller, answers: Answers, trace_id: TraceId, parameters: SpanPage) -> Response:
     """Return a page of spans in tree order, or, with ``parent``, of that span's children by time."""
     workspace = caller.workspace_number
-    async with queries.snapshot(pool) as connection:
+
+    async def compute(connection: Connection) -> Answer:
         head, row = await _find(workspace, connection, trace_id)
         if parameters.parent is None:
             page = await _tree_page(workspace, connection, head, parameters.cursor, parameters.limit)
@@ -135,8 +150,10 @@ async def list_spans(
             page = await _children_page(workspace, connection, head, parent, parameters.cursor, parameters.limit)
         spans, cursor = page
         views = await _span_views(workspace, connection, head, _public_id(row), spans)
-    pagination = {"cursor": cursor, "has_more": cursor is not None, "limit": parameters.limit}
-    return success(request, views, pagination=pagination)
+        pagination = {"cursor": cursor, "has_more": cursor is not None, "limit": parameters.limit}
+        return Answer(views, head.basis, pagination)
+
+    return await answers.keep(caller, compute)
 
 
 @router.get(

@@ -7,14 +7,16 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from query.app.actors import Listing, read_bounds, read_listing, user_parts_view, user_view
-from query.app.dependencies import Caller, Traces
+from query.app.basis import Answer, Basis
+from query.app.dependencies import Caller
 from query.app.models.actors import User, UserDetail, UserDetailParameters, UserParameters
 from query.app.presentation import trace_view
 from query.app.queries import actors as queries
 from query.app.queries import traces
+from query.app.routes.asking import Answers
 from query.app.routes.listing import PathId, answer_listing, names_of, path_id
+from shared.database import Connection
 from shared.errors import NotFoundError
-from shared.http.envelope import success
 from shared.http.parameters import check_names
 from shared.http.paths import EncodedPathRoute
 from shared.http.schema import Enveloped, EnvelopedPage, problems
@@ -42,18 +44,15 @@ def _detail(request: Request, parameters: Annotated[UserDetailParameters, Query(
 
 
 @router.get("", response_model=EnvelopedPage[User], summary="Users, those active last first")
-async def list_users(
-    request: Request, caller: Caller, pool: Traces, listing: Annotated[Listing, Depends(_listing)]
-) -> Response:
+async def list_users(caller: Caller, answers: Answers, listing: Annotated[Listing, Depends(_listing)]) -> Response:
     """Return a page of users with a trace that the filters fit; figures are of all their traces in the range."""
-    return await answer_listing(request, caller, pool, listing, "user_id", USER, user_view)
+    return await answer_listing(caller, answers, listing, "user_id", USER, user_view)
 
 
 @router.get("/{user_id}", response_model=Enveloped[UserDetail], summary="One user with what it did")
 async def read_user(
-    request: Request,
     caller: Caller,
-    pool: Traces,
+    answers: Answers,
     user_id: PathId,
     parameters: Annotated[UserDetailParameters, Depends(_detail)],
 ) -> Response:
@@ -61,12 +60,16 @@ async def read_user(
     workspace = caller.workspace_number
     user_id = path_id(user_id)
     bounds = read_bounds(parameters.range_name, parameters.start, parameters.end, default="30d")
-    async with traces.snapshot(pool) as connection:
+
+    async def compute(connection: Connection) -> Answer:
         found = await queries.read_figures(workspace, connection, "user_id", [user_id], bounds.start, bounds.end)
         if not found:
             raise NotFoundError
         parts = await queries.read_user_parts(workspace, connection, user_id, bounds.start, bounds.end)
         recent = parts["recent_traces"]
         scores = await traces.read_scores(workspace, connection, [row["trace_id"] for row in recent])
-    views = [trace_view(row, scores.get(row["trace_id"], {})) for row in recent]
-    return success(request, {**user_view(found[0]), **user_parts_view(parts), "recent_traces": views})
+        views = [trace_view(row, scores.get(row["trace_id"], {})) for row in recent]
+        user = {**user_view(found[0]), **user_parts_view(parts), "recent_traces": views}
+        return Answer(user, Basis.of_times(bounds.start, bounds.end))
+
+    return await answers.keep(caller, compute)
