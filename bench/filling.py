@@ -17,7 +17,7 @@ FIRST_SHARE = 80
 # How far before the end the longest trace starts, as a share of all traces.
 _LONGEST_AT = 0.995
 _TRACES_A_SESSION = 4
-_SCORED, _RATED, _ORDERED = 10, 3, 30
+_SCORED, _RATED, _ORDERED, _EVALUATED, _ENDED = 10, 3, 30, 10, 2
 
 _BASE = f"'epoch'::timestamptz + interval '{BASE_NS // 1_000_000_000} seconds'"
 
@@ -164,7 +164,19 @@ select b.workspace_id, b.trace_id, b.start_time + (t.first_start - ({_BASE})) * 
 )::tsvector
 from batch b join {SCHEMA}.texts t on t.template = b.template
 """  # noqa: S608
-STATEMENTS = (_HEADS, _SPANS, _PAYLOADS, _TRACES, _DOCUMENTS, _SCORES, _FEEDBACK)
+_EVALUATIONS = f"""
+insert into evaluations (workspace_id, evaluation_id, trace_id, created_at, evaluator, scores, overall, model)
+select workspace_id, md5('evaluation ' || i)::uuid, trace_id, start_time + interval '4 minutes', 'judge',
+  jsonb_build_object('helpfulness', round(100 * {_share("i", 14)})), round(100 * {_share("i", 14)}), 'gpt-4o-mini'
+from batch where {_roll("i", 15, "100")} < {_EVALUATED}
+"""  # noqa: S608
+_OUTCOMES = f"""
+insert into outcomes (workspace_id, outcome_id, trace_id, session_id, name, success, value_nano, created_at)
+select workspace_id, md5('outcome ' || i)::uuid, trace_id, session_id, 'ticket_resolved', {_share("i", 16)} < 0.7,
+  1000000000, start_time + interval '5 minutes'
+from batch where {_roll("i", 17, "100")} < {_ENDED}
+"""  # noqa: S608
+STATEMENTS = (_HEADS, _SPANS, _PAYLOADS, _TRACES, _DOCUMENTS, _SCORES, _FEEDBACK, _EVALUATIONS, _OUTCOMES)
 
 
 async def write_chunk(connection: Connection, plan: Plan, first: int, last: int) -> None:

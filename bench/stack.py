@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 import httpx
 import psutil
+
 from launcher.deployment import ENV_FILE, Deployment
 from launcher.environment import merged_environment
 from launcher.programs import standard_ports
@@ -48,6 +49,11 @@ class Stack:
     def ingestion(self) -> str:
         """Address of the ingestion service."""
         return self.deployment.url(self.deployment.ports["INGESTION_PORT"])
+
+    @property
+    def query(self) -> str:
+        """Address of the query service."""
+        return self.deployment.url(self.deployment.ports["QUERY_PORT"])
 
     def setting(self, name: str) -> str:
         """Return a setting as the services see it, for example ``TIMESCALE_URL``."""
@@ -161,7 +167,8 @@ class Stack:
         await process.wait()
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
+    """Return so many TCP ports that nobody listens on."""
     # All are held until the last is known, so that none is given twice.
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
@@ -182,7 +189,7 @@ async def running_stack(
     folder = folder or Path(tempfile.mkdtemp(prefix="agentobs-bench-"))
     # The database runs under an account of its own when root starts it.
     folder.chmod(0o755)
-    ports = {name: str(port) for name, port in zip(standard_ports(), _free_ports(len(standard_ports())), strict=True)}
+    ports = {name: str(port) for name, port in zip(standard_ports(), free_ports(len(standard_ports())), strict=True)}
     own = {**os.environ, **ports, "AGENTOBS_DATA_DIR": str(folder), **(settings or {})}
     deployment = Deployment(merged_environment(ENV_FILE, own))
     stack = Stack(deployment, own)
