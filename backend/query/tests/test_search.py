@@ -58,6 +58,7 @@ def _trace(rng: random.Random, number: int) -> dict[str, Any]:
     trace: dict[str, Any] = {name: _maybe(rng, rng.choice(TEXTS)) for name in texts}
     # Some rows are of the time before the lists, and some have full lists that leave something out.
     lists = rng.choice([{}, {"kinds": None, "tools": None, "services": None}])
+    spans = [_span(rng, index + 1, start) for index in range(rng.choice([1, 2, 4]))]
     return {
         **trace,
         **lists,
@@ -68,14 +69,14 @@ def _trace(rng: random.Random, number: int) -> dict[str, Any]:
         "cost_source": rng.choice(list(CostSource)),
         "duration_us": _maybe(rng, rng.choice([1000, 1500, 2000])),
         "ttft_us": _maybe(rng, rng.choice([1000, 1500])),
-        "error_count": rng.choice([0, 0, 1]),
+        "error_count": sum(span["status"] != Status.SUCCESS for span in spans),
         "llm_call_count": rng.choice([0, 1]),
         "tokens_total": _maybe(rng, rng.choice([1, 2, 3])),
         "cost_nano": _maybe(rng, rng.choice([10**6, 2 * 10**6])),
         "models": _maybe(rng, rng.sample(TEXTS, 2)),
         "tags": _maybe(rng, rng.sample(TEXTS, 2)),
         "metadata": _maybe(rng, {rng.choice(["a", "b"]): rng.choice(["alpha", 2, 2.5, True, None])}),
-        "spans": [_span(rng, index + 1, start) for index in range(rng.choice([1, 2, 4]))],
+        "spans": spans,
         "scores": _maybe(rng, {"quality": rng.choice([0.5, 1.0, True, False, "alpha"])}) or {},
         "feedback": _maybe(rng, rng.choice([-1, 1, 5])),
     }

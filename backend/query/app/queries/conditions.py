@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from query.app.fields import FieldType
-from query.app.filter_tree import Comparison, Every, Negation, Node, SpanMatch
+from query.app.filter_tree import Comparison, Either, Every, Negation, Node, SpanMatch
+from shared.domain import Status
 from shared.normalisation.trace import MAX_LISTED
 
 Bind = Callable[[object], str]
@@ -36,11 +37,16 @@ _LABEL = "case when c.value_number is null and c.value_boolean is null then c.va
 _SPAN_EXISTS = """exists (
   select from trace_heads h join spans s on s.workspace_id = h.workspace_id and s.trace_id = h.trace_id
     and s.start_time between h.first_start and h.last_start
-  where h.workspace_id = t.workspace_id and h.trace_id = t.trace_id and s.start_time >= {since} and {condition}
+  where h.workspace_id = t.workspace_id and h.trace_id = t.trace_id and s.start_time >= {since} and {condition}{apart}
 )"""
+# Behind a subquery: its spans are looked up trace by trace, where else all spans of the range might be read.
+_APART = " offset 0"
+_FAILED = "t.error_count > 0"
+_SUCCESS = int(Status.SUCCESS)
 _ORDERS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 # What a trace row tells of its spans, and the column of the span that it is taken from.
 _OF_SPANS = {"kinds": "s.kind", "tools": "s.tool_name", "services": "s.service"}
+_LISTS = {"kind": "kinds", "tool_name": "tools", "service": "services"}
 
 
 def condition(node: Node, bind: Bind, since: str) -> str:
@@ -73,7 +79,23 @@ class _Compiler:
         return "(" + joint.join(self._node(part, leaf) for part in node.parts) + ")"
 
     def _any_span(self, part: Node) -> str:
-        return _SPAN_EXISTS.format(since=self._since, condition=self._node(part, self._span_leaf))
+        is_shown = _shows(part)
+        hint = f"{self._hint(part)} and " if is_shown else ""
+        return f"({hint}{self._exists(self._node(part, self._span_leaf), apart=is_shown)})"
+
+    def _exists(self, condition: str, *, apart: bool = False) -> str:
+        return _SPAN_EXISTS.format(since=self._since, condition=condition, apart=_APART if apart else "")
+
+    def _hint(self, part: Node) -> str:
+        """Return what the row of a trace shows if one of its spans fulfils a condition that shows in rows."""
+        if isinstance(part, (Every, Either)):
+            joint = " and " if isinstance(part, Every) else " or "
+            return "(" + joint.join(self._hint(inner) for inner in part.parts if _shows(inner)) + ")"
+        if not isinstance(part, Comparison) or _is_status(part):
+            return _FAILED
+        name = _LISTS[part.field.name]
+        kind = "int2" if name == "kinds" else "text"
+        return f"({_unknown(name)} or t.{name} && {self._bind(part.value)}::{kind}[])"
 
     def _span_leaf(self, leaf: Comparison) -> str:
         name = leaf.field.name
@@ -119,18 +141,16 @@ class _Compiler:
         return f"exists (select from unnest({expression}) item where {self._matches(leaf, 'item')})"
 
     def _of_spans(self, leaf: Comparison) -> str:
-        """Ask the row, and the spans where the row cannot know: it is older than the lists, or a list is full."""
+        """Ask the row, and the spans where the row cannot know."""
         name = leaf.field.name
         listed = self._list(leaf, f"t.{name}")
-        is_full = "" if name == "kinds" else f" or cardinality(t.{name}) >= {MAX_LISTED}"
         column = _OF_SPANS[name]
         if leaf.op == "in":
             kind = "int2" if leaf.field.type is FieldType.CHOICES else "text"
             of_span = f"{column} = any({self._bind(leaf.value)}::{kind}[])"
         else:
             of_span = self._plain(leaf, column)
-        asked = _SPAN_EXISTS.format(since=self._since, condition=of_span)
-        return f"case when t.kinds is null{is_full} then {asked} else {listed} end"
+        return f"case when {_unknown(name)} then {self._exists(of_span)} else {listed} end"
 
     def _metadata(self, leaf: Comparison) -> str:
         key = f"{self._bind(leaf.key)}::text"
@@ -158,6 +178,29 @@ class _Compiler:
     def _number(self, leaf: Comparison, expression: str) -> str:
         sign = "=" if leaf.op == "equals" else _ORDERS.get(leaf.op)
         return f"{expression} {sign} {self._bind(leaf.value)}::numeric" if sign else ""
+
+
+def _unknown(name: str) -> str:
+    """Return the condition that a row may not list everything: it is older than the lists, or a list is full."""
+    return "t.kinds is null" if name == "kinds" else f"(t.kinds is null or cardinality(t.{name}) >= {MAX_LISTED})"
+
+
+def _shows(part: Node) -> bool:
+    """Return whether the row of a trace shows anything if one of its spans fulfils a condition."""
+    if isinstance(part, Every):
+        return any(_shows(inner) for inner in part.parts)
+    if isinstance(part, Either):
+        return all(_shows(inner) for inner in part.parts)
+    if isinstance(part, Negation):
+        inner = part.part
+        return isinstance(inner, Comparison) and _is_status(inner) and _SUCCESS in inner.value
+    if not isinstance(part, Comparison) or part.op != "in":
+        return False
+    return _SUCCESS not in part.value if _is_status(part) else part.field.name in _LISTS
+
+
+def _is_status(leaf: Comparison) -> bool:
+    return leaf.field.name == "status" and leaf.op == "in"
 
 
 def _escaped(text: str) -> str:
