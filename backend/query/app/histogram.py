@@ -19,13 +19,14 @@ def percentiles(items: Sequence[int] | None, shares: Sequence[float], *, ttft: b
     The value of a share is the smallest at or below which at least that share lies, as ``percentile_disc`` of SQL.
 
     Args:
-        items: Elements as ``hist_item`` packs them, in the order of their bins; None or empty when there are none.
+        items: Elements as ``hist_item`` packs them, each bin once; None or empty when there are none.
         shares: Shares between 0 and 1 in rising order.
         ttft: Whether to look at the times to the first token rather than at the durations.
     """
     bins: list[tuple[int, int]] = []
     total = 0
-    for item in items or ():
+    # The bin is what is packed highest.
+    for item in sorted(items or ()):
         bin_number = (item + _HALF) >> 40
         if (bin_number >= FIRST_TTFT_BIN) == ttft:
             count = item - (bin_number << 40)

@@ -22,7 +22,14 @@ _WRITER_CONNECTIONS = 2
 # Every answer can do without the cache.
 _CACHE_SECONDS = 1.0
 # Plans made for the values at hand leave out the days outside the asked range; compiling costs more than it gains here.
-_SERVER_SETTINGS = {"plan_cache_mode": "force_custom_plan", "jit": "off"}
+# What is asked most lies in memory, so that a page found by an index costs little more than the next one.
+# Histograms of a month by model and time are sums of some hundred thousand bins, which are not to be sorted on disk.
+_SERVER_SETTINGS = {
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+    "random_page_cost": "1.1",
+    "work_mem": "32MB",
+}
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -62,7 +62,7 @@ async def count_distinct(workspace: int, connection: Connection, ask: Ask, dimen
     by = f" group by {names}" if names else ""
     sql = f"""
 with rows as ({rows}), present as (
-  select {columns}{dimension} from rows group by {columns}{dimension} having sum(n) > 0
+  select {columns}{dimension} from rows group by {columns}{dimension} having {_fast_sum("n")} > 0
 )
 select {columns}count(*) as found from present{by} /* workspace_id = $1 */
 """  # noqa: S608
@@ -130,20 +130,25 @@ def _statement(workspace: int, ask: Ask) -> tuple[str, list[Any]]:
     if not ask.hist:
         return f"with rows as ({rows}) select {columns}{sums} from rows{by}", binder.arguments  # noqa: S608
     bins_by = f" group by {names}" if names else ""
-    on = " and ".join(f"bins.{name} is not distinct from totals.{name}" for name in groups) or "true"
+    on = " and ".join(f"bins.{name} = totals.{name}" for name in groups) or "true"
     sql = f"""
 with rows as materialized ({rows}), totals as (
   select {columns}{sums} from rows{by}
 ), bins as (
-  select {columns}array_agg((bin << 40) + count order by bin) as hist
+  select {columns}array_agg((bin << 40) + count) as hist
   from (
-    select {columns}hist_bin(item) as bin, sum(hist_count(item))::int8 as count
+    select {columns}hist_bin(item) as bin, {_fast_sum("hist_count(item)")}::int8 as count
     from rows, unnest(hist) item group by {columns}bin
   ) b where count <> 0{bins_by}
 )
 select totals.*, bins.hist from totals left join bins on {on}
 """  # noqa: S608
     return sql, binder.arguments
+
+
+def _fast_sum(expression: str) -> str:
+    """Return a sum of counts for groups by the hundred thousand: floats are exact to 2^53, and quicker than int8."""
+    return f"sum(({expression})::float8)"
 
 
 def _rows(binder: _Binder, ask: Ask, dimensions: Sequence[str], measures: Sequence[str], *, with_hist: bool) -> str:
