@@ -117,22 +117,42 @@ async def recent_alerts(
         agents.setdefault(row["agent_id"], {})[row["time"]] = row
     alerts = []
     for agent, hours in agents.items():
-        for hour, row in hours.items():
-            if hour > now - _HOUR * (_ALERT_HOURS + 1) and row["n"] >= _FEWEST_TRACES:
-                before = [
-                    hours[hour - _HOUR * back] for back in range(1, _BASELINE_HOURS + 1) if hour - _HOUR * back in hours
-                ]
-                alerts += _shifts(agent, hour, row, before, now)
+        usual = _Usual()
+        for back in range(_ALERT_HOURS + _BASELINE_HOURS, -2, -1):
+            hour = this_hour - _HOUR * back
+            current = hours.get(hour)
+            if current is not None and hour > now - _HOUR * (_ALERT_HOURS + 1) and current["n"] >= _FEWEST_TRACES:
+                alerts += _shifts(agent, hour, current, usual.figures(), now)
+            usual.add(current, 1)
+            usual.add(hours.get(hour - _HOUR * _BASELINE_HOURS), -1)
     alerts.sort(key=lambda alert: (alert["started_at"], alert["severity"] == "critical", alert["id"]), reverse=True)
     return alerts[:limit]
 
 
-def _shifts(agent: str, hour: datetime, row: Row, before: Sequence[Row], now: datetime) -> list[dict[str, Any]]:
-    base = {
-        "n": sum(item["n"] for item in before),
-        "errors": sum(item["errors"] for item in before),
-        "hist": _merged(before),
-    }
+class _Usual:
+    """The sums of the hours before one."""
+
+    def __init__(self) -> None:
+        self._n = self._errors = 0
+        self._bins: dict[int, int] = {}
+
+    def add(self, row: Row | None, sign: int) -> None:
+        """Take in an hour, or with -1 leave it out again."""
+        if row is None:
+            return
+        self._n += sign * row["n"]
+        self._errors += sign * row["errors"]
+        for item in row["hist"] or ():
+            number = (item + (1 << 39)) >> 40
+            self._bins[number] = self._bins.get(number, 0) + sign * (item - (number << 40))
+
+    def figures(self) -> dict[str, Any]:
+        """Return the sums as a row has them."""
+        hist = [(number << 40) + count for number, count in self._bins.items() if count]
+        return {"n": self._n, "errors": self._errors, "hist": hist}
+
+
+def _shifts(agent: str, hour: datetime, row: Row, base: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
     if base["n"] < _FEWEST_TRACES:
         return []
     found = []
@@ -178,15 +198,6 @@ def _alert(
         "ended_at": hour + _HOUR if hour + _HOUR <= now else None,
         "derived": True,
     }
-
-
-def _merged(rows: Sequence[Row]) -> list[int]:
-    bins: dict[int, int] = {}
-    for row in rows:
-        for item in row["hist"] or ():
-            number = (item + (1 << 39)) >> 40
-            bins[number] = bins.get(number, 0) + item - (number << 40)
-    return [(number << 40) + bins[number] for number in sorted(bins)]
 
 
 async def aggregations(workspace: int, connection: Connection, asked: Asked) -> list[dict[str, object]]:
