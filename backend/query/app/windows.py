@@ -118,6 +118,9 @@ def choose_granularity(name: str | None, window: Window, now: datetime, finest: 
 
 def _fitting(window: Window, shortest: timedelta) -> Granularity:
     allowed = [(name, length) for name, length in GRANULARITIES.items() if length >= shortest]
+    # Days are stored, where parts of a day are added up from 24 times as many buckets of hours.
+    if _FEWEST_POINTS <= window.length / Level.DAY.length <= _MOST_POINTS:
+        return Granularity("1d", Level.DAY.length)
     for name, length in allowed:
         if window.length / length <= _MOST_POINTS:
             return Granularity(name, length)
