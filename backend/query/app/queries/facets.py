@@ -12,7 +12,7 @@ from query.app.windows import window_of
 from shared.database import Connection
 from shared.domain import CostSource, SpanKind, Status
 from shared.http.ranges import TimeRange
-from shared.rollups.spec import SESSION, TRACE, USER, Rollup
+from shared.rollups.spec import TRACE, Rollup
 
 # The newest so many traces are counted, which takes a twentieth of a second for 10,000.
 MOST_TRACES = 15_000
@@ -35,13 +35,12 @@ _COLUMNS = {
 _LISTS = ("model", "provider", "tags", "service", "tool_name", "kind")
 _WORDS = {"status": Status, "kind": SpanKind, "cost_source": CostSource}
 _OF_SPANS = ("service", "tool_name", "kind")
+# Not of users and sessions, of which there are nearly as many as traces.
 _ROLLUPS: dict[str, Rollup] = {
     "status": TRACE,
     "agent_id": TRACE,
     "environment": TRACE,
     "release": TRACE,
-    "user_id": USER,
-    "session_id": SESSION,
 }
 
 Values = list[dict[str, object]]
@@ -67,8 +66,9 @@ async def count_facets(
 ) -> tuple[list[dict[str, object]], dict[str, object]]:
     """Return the most frequent values of each facet, and what was counted.
 
-    Up to ``most`` traces are counted exactly. Of more, the rollups tell all of what they hold when nothing is filtered,
-    with the times rounded to whole buckets, and the newest traces stand for the rest; both are marked as estimated.
+    Up to ``most`` traces are counted exactly. Of more, the rollups tell all of agents and the like when nothing is
+    filtered, with the times rounded to whole buckets, and the newest traces stand for the rest; both are marked as
+    estimated.
 
     Args:
         workspace: Number of the workspace.
