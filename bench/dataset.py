@@ -18,6 +18,7 @@ from launcher.config import PROJECT
 from launcher.deployment import TRACES_DATABASE, Deployment
 from launcher.postgres import EmbeddedPostgres
 from shared.database import Connection
+from shared.rollups.spec import Level
 
 from bench.filling import DAYS, LONG_EVERY, Plan, trace_id, write_chunk
 from bench.shapes import AGENTS, LONG, LONGEST
@@ -200,7 +201,9 @@ class _Generator:
 
         async def work(connection: Connection) -> None:
             for table in tables:
-                await connection.execute(f"vacuum (analyze) {table}")
+                # The platform fills the place of expired buckets again, where here that of a month would lie in between.
+                full = "full, " if table.endswith(Level.BASE.value) else ""
+                await connection.execute(f"vacuum ({full}analyze) {table}")
 
         await asyncio.gather(*(work(connection) for connection in connections))
         # Of a partitioned table as a whole, which vacuum does not look at.

@@ -110,15 +110,16 @@ class Questions:
         for name, path, tells in _DASHBOARDS:
             for range_name, length in RANGES.items():
                 yield self._dashboard(f"{name} {range_name}", path, length, tells)
-        for name, path, tells in _RECENT:
-            filled = 0.5 if self._is_fresh and tells is not None else 0.0
+        for name, path, checked in _RECENT:
+            filled = 0.5 if self._is_fresh and checked is not None else 0.0
 
             def recent(path: str = path) -> Request:
                 limit = self._random.randint(20, 100) if path != "/cost/budget" else None
                 parameters = [("limit", str(limit)), *self._filters()] if limit else []
                 return Request(path, tuple(parameters), None, self._workspace())
 
-            yield Question(name, DASHBOARD, recent, tells or bool, kept=True, filled=filled)
+            said = bool if checked is None else checked
+            yield Question(name, DASHBOARD, recent, said, kept=True, filled=filled)
         for name, body in _METRICS.items():
             for range_name, length in RANGES.items():
                 yield self._metrics(f"metrics/query {name} {range_name}", body, length)
@@ -215,8 +216,8 @@ class Questions:
             "a word of many": (lambda: pick(common), 0.9),
             "two words of few": (lambda: f"{pick(middle)} {pick(middle)}", 0.0),
             "few and many": (lambda: f"{pick(middle)} {pick(common)} -{pick(middle)}", 0.5),
-            "beginning of a word": (lambda: f"{pick(middle)[:4]}*", 0.9),
-            "either word": (lambda: f"{pick(middle)} or {pick(self.known.rare_words)}", 0.9),
+            "beginning of a word": (lambda: f"{pick(middle)[:4]}*", 0.5),
+            "either word": (lambda: f"{pick(middle)} or {pick(self.known.rare_words)}", 0.5),
             "no trace's word": (lambda: f"nothing{self._random.randrange(10**9)}", 0.0),
         }
         for name, (text, filled) in texts.items():
