@@ -201,7 +201,7 @@ class _Generator:
 
         async def work(connection: Connection) -> None:
             for table in tables:
-                # The platform fills the place of expired buckets again, where here that of a month would lie in between.
+                # The platform fills the place of expired buckets again; here that of a month would lie in between.
                 full = "full, " if table.endswith(Level.BASE.value) else ""
                 await connection.execute(f"vacuum ({full}analyze) {table}")
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bench.conditions import PAIRED, TREES, Example, example_of
@@ -151,7 +152,7 @@ class Questions:
                 for sort in ("last_activity", "cost_usd"):
                     yield self._actor_list(f"{path[1:]} by {sort} {range_name}", path, sort, length)
             yield self._dashboard(f"agents {range_name}", "/agents", length, bool)
-            yield Question(f"user {range_name}", DASHBOARD, lambda length=length: self._actor("user_id", length))
+            yield Question(f"user {range_name}", DASHBOARD, partial(self._actor, "user_id", length))
         yield Question("session", DASHBOARD, lambda: self._actor("session_id", None))
 
     def _actor_list(self, name: str, path: str, sort: str, length: timedelta) -> Question:
@@ -201,9 +202,12 @@ class Questions:
             yield Question(
                 f"facets {range_name}",
                 LIST,
-                lambda length=length: self._listed(self._filters(), length, "/traces/facets"),
+                partial(self._facets, length),
                 lambda data: any(facet["values"] for facet in data["facets"]),
             )
+
+    def _facets(self, length: timedelta) -> Request:
+        return self._listed(self._filters(), length, "/traces/facets")
 
     def _texts(self) -> Iterator[Question]:
         ranked = sorted(self.known.words, key=lambda word: -self.known.words[word])
