@@ -123,7 +123,11 @@ class _Compiler:
             return f"{expression} {_ORDERS[leaf.op]} {self._bind(leaf.value)}::{kind}"
         if leaf.op == "in":
             kinds = {FieldType.CHOICE: "int2", FieldType.NUMBER: "int8", FieldType.TRACE_ID: "uuid"}
-            return f"{expression} = any({self._bind(leaf.value)}::{kinds.get(leaf.field.type, 'text')}[])"
+            kind = kinds.get(leaf.field.type, "text")
+            # With one value an index by it and time gives the order of the list as well.
+            if len(leaf.value) == 1:
+                return f"{expression} = {self._bind(leaf.value[0])}::{kind}"
+            return f"{expression} = any({self._bind(leaf.value)}::{kind}[])"
         return self._matches(leaf, expression)
 
     def _matches(self, leaf: Comparison, expression: str) -> str:
