@@ -142,9 +142,10 @@ class _Usual:
             return
         self._n += sign * row["n"]
         self._errors += sign * row["errors"]
+        bins = self._bins
         for item in row["hist"] or ():
             number = (item + (1 << 39)) >> 40
-            self._bins[number] = self._bins.get(number, 0) + sign * (item - (number << 40))
+            bins[number] = bins.get(number, 0) + sign * (item - (number << 40))
 
     def figures(self) -> dict[str, Any]:
         """Return the sums as a row has them."""

@@ -12,10 +12,10 @@ from query.app.windows import window_of
 from shared.database import Connection
 from shared.domain import CostSource, SpanKind, Status
 from shared.http.ranges import TimeRange
-from shared.rollups.spec import TRACE, Rollup
+from shared.rollups.spec import AGENT, TOTAL, TRACE, Rollup
 
-# The newest so many traces are counted, which takes a twentieth of a second for 10,000.
-MOST_TRACES = 15_000
+# The newest so many traces are counted, which takes a twentieth of a second.
+MOST_TRACES = 10_000
 _COLUMNS = {
     "status": "status",
     "agent_id": "agent_id",
@@ -38,8 +38,8 @@ _OF_SPANS = ("service", "tool_name", "kind")
 # Not of users and sessions, of which there are nearly as many as traces.
 _ROLLUPS: dict[str, Rollup] = {
     "status": TRACE,
-    "agent_id": TRACE,
-    "environment": TRACE,
+    "agent_id": AGENT,
+    "environment": TOTAL,
     "release": TRACE,
 }
 
