@@ -29,6 +29,7 @@ from shared.rollups.spec import ERROR, KIND, MODEL, SPAN
 _SHARES = (0.5, 0.95, 0.99)
 _SLOWEST = 10
 _MODEL_KINDS = (SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER)
+_OTHER_KINDS = tuple(kind for kind in SpanKind if kind not in _MODEL_KINDS)
 _SPEED = (*LATENCY, "tokens_output", "cost_nano", "tokens_total", "unpriced", "counted", "timeouts")
 
 
@@ -40,15 +41,11 @@ async def overview(workspace: int, connection: Connection, asked: Asked) -> dict
         for row in by_period(await read_totals(workspace, connection, ask))
     )
     models = await read_totals(workspace, connection, _models_ask(asked))
-    kinds = await read_totals(workspace, connection, _kinds_ask(asked))
+    kinds = await read_totals(workspace, connection, _kinds_ask(asked, _OTHER_KINDS))
     output = sum(row["tokens_output"] for row in models)
     busy = sum(row["duration_us"] for row in models)
     slowest = [_span_group(row, SpanKind.LLM.word, row["model"]) for row in models if row["model"]]
-    slowest += [
-        _span_group(row, SpanKind(row["kind"]).word, row["tool_name"])
-        for row in kinds
-        if row["kind"] not in _MODEL_KINDS
-    ]
+    slowest += [_span_group(row, SpanKind(row["kind"]).word, row["tool_name"]) for row in kinds]
     slowest.sort(key=lambda group: (-(group["p95_latency_ms"] or 0), str(group["kind"]), str(group["name"])))
     return {
         **asked.bounds,
@@ -65,9 +62,10 @@ def _models_ask(asked: Asked) -> Ask:
     return Ask(MODEL, asked.window, _SPEED, ("model",), None, None, asked.filters, hist=True)
 
 
-def _kinds_ask(asked: Asked) -> Ask:
+def _kinds_ask(asked: Asked, kinds: Sequence[SpanKind]) -> Ask:
     rollup = SPAN if "agent_id" in asked.filters else KIND
-    return Ask(rollup, asked.window, LATENCY, ("kind", "tool_name"), None, None, asked.filters, hist=True)
+    filters: dict[str, Sequence[object]] = {**asked.filters, "kind": list(kinds)}
+    return Ask(rollup, asked.window, LATENCY, ("kind", "tool_name"), None, None, filters, hist=True)
 
 
 def _speed(row: Mapping[str, Any] | None, seconds: float) -> dict[str, float | None]:
@@ -194,8 +192,7 @@ async def analytics(workspace: int, connection: Connection, asked: Asked) -> dic
     """Return how fast and how reliable agents, models and tools are."""
     agents = await read_totals(workspace, connection, traces_ask(asked, LATENCY, by=("agent_id",), hist=True))
     models = await read_totals(workspace, connection, _models_ask(asked))
-    kinds = await read_totals(workspace, connection, _kinds_ask(asked))
-    tools = [row for row in kinds if row["kind"] == SpanKind.TOOL]
+    tools = await read_totals(workspace, connection, _kinds_ask(asked, (SpanKind.TOOL,)))
     return {
         **asked.bounds,
         "by_agent": _performance(agents, "agent_id"),
