@@ -57,10 +57,13 @@ cross join lateral ({
 
 # Where a window ends within a bucket, the bucket may owe its count to what came after.
 _LAST_SEEN_BY_TRACES = """
-select t.agent_id, max(t.start_time) as last_seen from traces t
-where t.workspace_id = $1 and t.agent_id = any($2::text[]) and t.start_time >= $3 and t.start_time < $4
-  and (cardinality($5::text[]) = 0 or coalesce(t.environment, '') = any($5::text[]))
-group by t.agent_id
+select a.agent_id, (
+  select t.start_time from traces t
+  where t.workspace_id = $1 and t.agent_id = a.agent_id and t.start_time >= $3 and t.start_time < $4
+    and (cardinality($5::text[]) = 0 or coalesce(t.environment, '') = any($5::text[]))
+  order by t.start_time desc limit 1
+) as last_seen
+from unnest($2::text[]) as a (agent_id)
 """
 
 
@@ -74,7 +77,7 @@ async def read_last_seen(
     missing = [agent for agent in agents if agent not in found]
     if missing:
         rows = await connection.fetch(_LAST_SEEN_BY_TRACES, workspace, missing, *arguments)
-        found.update({row["agent_id"]: row["last_seen"] for row in rows})
+        found.update({row["agent_id"]: row["last_seen"] for row in rows if row["last_seen"] is not None})
     return found
 
 
