@@ -34,7 +34,8 @@ class Basis:
         """Return the basis of an answer about what started from ``start`` on and before ``end``, both in UTC."""
         now = datetime.now(UTC)
         last = min(end, now + _AHEAD)
-        seconds = _lifetime(start, end, now)
+        while_open = min(_LONGEST_SECONDS, max(_SHORTEST_SECONDS, (now - start).total_seconds() / _PARTS))
+        seconds = _lifetime(end, now, while_open)
         if last <= start or last - start > timedelta(days=_MOST_DAYS):
             return cls(None, seconds)
         return cls((start.date(), last.date()), seconds)
@@ -47,7 +48,7 @@ class Basis:
         goes, so that the day on which it was seen to begin is always among them.
         """
         day = first_start.date()
-        return cls((day, day), _lifetime(first_start, last_start + _AHEAD, datetime.now(UTC)))
+        return cls((day, day), _lifetime(last_start + _AHEAD, datetime.now(UTC), _LONGEST_SECONDS))
 
     @classmethod
     def of_everything(cls) -> "Basis":
@@ -72,7 +73,7 @@ class Answer:
     pagination: Mapping[str, object] | None = None
 
 
-def _lifetime(start: datetime, end: datetime, now: datetime) -> float:
+def _lifetime(end: datetime, now: datetime, while_open: float) -> float:
     if end > now:
-        return min(_LONGEST_SECONDS, max(_SHORTEST_SECONDS, (now - start).total_seconds() / _PARTS))
+        return while_open
     return _RECENT_SECONDS if now - end < timedelta(days=1) else _CLOSED_SECONDS
