@@ -5,8 +5,12 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -87,6 +91,47 @@ def open_dataset(folder: Path) -> Dataset | None:
     return found if (found.version, found.schema) == (VERSION, _schema_version()) else None
 
 
+async def stored_dataset(folder: Path, spans: int) -> Dataset:
+    """Return the data of a folder, written now unless they are there, and print what they are."""
+    dataset = open_dataset(folder)
+    if dataset is None:
+        print(f"writing {spans:,} spans into {folder}", flush=True)
+        dataset = await make_dataset(folder, spans)
+    print(f"{dataset.spans:,} spans in {dataset.traces:,} traces, {dataset.gigabytes} GB, up to {dataset.end}")
+    return dataset
+
+
+@contextmanager
+def copied(folder: Path) -> Iterator[Path]:
+    """Yield a copy of stored data that is removed afterwards, so that they stay as they were written.
+
+    Args:
+        folder: Where the data are.
+
+    Raises:
+        ValueError: A database is running on them.
+    """
+    source = folder / "postgres"
+    FOLDER.mkdir(exist_ok=True)
+    if EmbeddedPostgres(source, 0).running_pid() is not None:
+        raise ValueError(f"{folder} is in use")
+    with tempfile.TemporaryDirectory(prefix="mixed-", dir=FOLDER) as name:
+        # The files belong to the account of the database, which a copy by Python's means would not keep.
+        subprocess.run(["cp", "-a", "--reflink=auto", source, name], check=True)  # noqa: S603, S607
+        yield Path(name)
+
+
+def note_added(dataset: Dataset, spans: int, traces: int) -> None:
+    """Write down that so many spans and traces came to the data."""
+    _write_manifest(replace(dataset, spans=dataset.spans + spans, traces=dataset.traces + traces))
+
+
+def _write_manifest(dataset: Dataset) -> None:
+    manifest = Path(dataset.folder) / _MANIFEST
+    manifest.touch(mode=0o600)
+    manifest.write_text(json.dumps(asdict(dataset), indent=1) + "\n", encoding="utf-8")
+
+
 def _schema_version() -> str:
     """Return what differs whenever the tables of the traces database do."""
     digest = hashlib.blake2b(digest_size=8)
@@ -124,9 +169,7 @@ async def make_dataset(folder: Path, spans: int) -> Dataset:
     os.sync()
     size = sum(path.stat().st_size for path in (folder / "postgres" / "data" / "base").rglob("*") if path.is_file())
     found = Dataset(**{**asdict(found), "account": account, "gigabytes": round(size / 1e9, 2)})
-    manifest = folder / _MANIFEST
-    manifest.touch(mode=0o600)
-    manifest.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+    _write_manifest(found)
     return found
 
 

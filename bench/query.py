@@ -3,24 +3,22 @@
 import argparse
 import json
 import time
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 from shared.auth.context import AuthContext
 from shared.auth.internal import InternalTokenIssuer
 
 from bench.asking import Asker, check, running_query
-from bench.dataset import Dataset, folder_of, make_dataset, open_dataset
+from bench.dataset import Dataset, folder_of, stored_dataset
+from bench.known import callers_of, known_of
 from bench.plans import Explainer
-from bench.questions import Known, Question, Questions, Request
-from bench.report import print_table
+from bench.questions import Question, Questions, Request
+from bench.report import percentiles, print_table
 from bench.stack import Stack, running_stack
-from bench.templates import ORDINARY
 
 NAME = "query"
 _CACHED_AIM_MS = 10.0
@@ -53,13 +51,13 @@ class _Measured:
     @property
     def misses(self) -> bool:
         aim = self.question.aim_ms
-        return aim is not None and _percentiles(self.cold)["p95_ms"] > aim
+        return aim is not None and percentiles(self.cold)["p95_ms"] > aim
 
     def figures(self) -> dict[str, Any]:
         found: dict[str, Any] = {"aim_ms": self.question.aim_ms, "requests": len(self.cold), "filled": self.filled}
-        found |= _percentiles(self.cold)
+        found |= percentiles(self.cold)
         if self.cached:
-            found["cached"] = _percentiles(self.cached)
+            found["cached"] = percentiles(self.cached)
         found["slowest"] = [[round(ms, 1), _shown(request)] for ms, request in self.slowest]
         return found
 
@@ -67,26 +65,22 @@ class _Measured:
 async def run(options: argparse.Namespace) -> dict[str, Any]:
     """Write the data unless they are there, ask everything, and return the figures."""
     folder = folder_of(options.spans)
-    dataset = open_dataset(folder)
-    if dataset is None:
-        print(f"writing {options.spans:,} spans into {folder}", flush=True)
-        dataset = await make_dataset(folder, options.spans)
-    print(f"{dataset.spans:,} spans in {dataset.traces:,} traces, {dataset.gigabytes} GB, up to {dataset.end}")
+    dataset = await stored_dataset(folder, options.spans)
     async with (
         running_stack(folder=folder) as stack,
         running_query(stack, QUERY_CACHE="off") as url,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60)) as session,
     ):
         issuer = InternalTokenIssuer(stack.setting("INTERNAL_TOKEN_SECRET"))
-        callers = await _callers(stack, dataset.workspaces)
+        callers = await callers_of(stack, dataset.workspaces)
         cold, kept = Asker(session, url, issuer, callers), Asker(session, stack.query, issuer, callers)
-        known = await _known(stack, dataset, cold)
+        known = await known_of(stack, dataset, cold)
         questions = [one for one in Questions(known, options.seed).all() if options.only in one.name]
         measured = []
         for question in questions:
             found = await _measure(question, cold, None if options.no_cached else kept, options.repeats)
             measured.append(found)
-            print(f"  {found.question.name}: p95 {_percentiles(found.cold)['p95_ms']} ms", flush=True)
+            print(f"  {found.question.name}: p95 {percentiles(found.cold)['p95_ms']} ms", flush=True)
         figures: dict[str, Any] = {
             "spans": dataset.spans,
             "traces": dataset.traces,
@@ -101,53 +95,6 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         if options.plans:
             await _print_plans(stack, issuer, callers, measured)
     return figures
-
-
-async def _callers(stack: Stack, workspaces: Sequence[int]) -> list[AuthContext]:
-    connection = await asyncpg.connect(stack.setting("POSTGRES_URL"))
-    try:
-        rows = await connection.fetch(
-            "select workspace_id::text as id, number from workspaces where number = any($1)", workspaces
-        )
-    finally:
-        await connection.close()
-    ids = {row["number"]: row["id"] for row in rows}
-    subject = str(uuid.uuid4())
-    return [AuthContext(ids[number], number, "user", subject, role="owner") for number in workspaces]
-
-
-_SELECT_EXAMPLES = """
-select encode(uuid_send(t.trace_id), 'hex') as trace_id, t.start_time, t.name, t.agent_id, t.session_id, t.user_id, t.models,
-  t.providers, t.environment, t.release, t.tags, t.tools, t.services, t.error_type,
-  (select lpad(to_hex(s.span_id), 16, '0') from spans s
-   where s.workspace_id = t.workspace_id and s.trace_id = t.trace_id limit 1) as span_id
-from traces t where t.workspace_id = $1 and t.trace_id = any($2::uuid[])
-"""
-
-
-async def _known(stack: Stack, dataset: Dataset, asker: Asker) -> Known:
-    connection = await asyncpg.connect(stack.setting("TIMESCALE_URL"))
-    try:
-        rows = await connection.fetch(
-            _SELECT_EXAMPLES, dataset.workspaces[0], [uuid.UUID(trace) for trace in dataset.sample]
-        )
-    finally:
-        await connection.close()
-    longest = (await asker.ask(Request(f"/traces/{dataset.longest}"))).data
-    return Known(
-        until=dataset.until,
-        agents=dataset.agents,
-        examples=[dict(row) for row in rows],
-        words=dataset.words,
-        rare_words=dataset.order_words,
-        traces=dataset.sample,
-        thousand=dataset.thousand,
-        longest=dataset.longest,
-        longest_root=longest["spans"][0]["span_id"],
-        longest_cursor=longest["spans_cursor"],
-        workspaces=len(dataset.workspaces),
-        templates=ORDINARY,
-    )
 
 
 async def _measure(question: Question, cold: Asker, kept: Asker | None, repeats: int) -> _Measured:
@@ -185,7 +132,7 @@ async def _gateway_cost(
             await response.read()
         response.raise_for_status()
         through.append((time.perf_counter() - started) * 1000)
-    return {"direct_p50": _percentiles(direct)["p50_ms"], "gateway_p50": _percentiles(through)["p50_ms"]}
+    return {"direct_p50": percentiles(direct)["p50_ms"], "gateway_p50": percentiles(through)["p50_ms"]}
 
 
 async def _print_plans(
@@ -212,13 +159,6 @@ async def _print_plans(
             print(f"\n== {found.question.name}: {milliseconds:.0f} ms, {_shown(request)}")
             for plan in (await explainer.read())[:_PLANS_SHOWN]:
                 print(f"-- {plan.milliseconds:.1f} ms\n{plan.text}")
-
-
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {
-        f"p{share}_ms": round(ordered[min(len(ordered) - 1, len(ordered) * share // 100)], 1) for share in (50, 95, 99)
-    }
 
 
 def _shown(request: Request) -> str:

@@ -73,19 +73,26 @@ class Known:
 
 @dataclass
 class Questions:
-    """A seeded source of all questions."""
+    """A seeded source of all questions.
+
+    Attributes:
+        known: What they are made of.
+        seed: The same seed gives the same questions at the same time.
+        is_live: Whether traces arrive while it asks, however old those that were stored are.
+    """
 
     known: Known
     seed: int
+    is_live: bool = False
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        self._is_fresh = datetime.now(UTC) - self.known.until < _FRESH
+        self._is_fresh = self.is_live or datetime.now(UTC) - self.known.until < _FRESH
 
     def all(self) -> list[Question]:
         """Return every question."""
-        return [*self._dashboards(), *self._actors(), *self._lists(), *self._texts(), *self._traces()]
+        return [*self.dashboards(), *self._actors(), *self._lists(), *self._texts(), *self._traces()]
 
     def _workspace(self) -> int:
         if self._random.random() < _FIRST_SHARE:
@@ -107,7 +114,8 @@ class Questions:
             return [("environment", self._random.choice(("production", "staging", "development")))]
         return [("agent_id", self._random.choice(self.known.agents)) for _ in range(self._random.randint(1, 2))]
 
-    def _dashboards(self) -> Iterator[Question]:
+    def dashboards(self) -> Iterator[Question]:
+        """Yield the questions of the dashboard's pages."""
         for name, path, tells in _DASHBOARDS:
             for range_name, length in RANGES.items():
                 yield self._dashboard(f"{name} {range_name}", path, length, tells)

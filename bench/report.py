@@ -15,3 +15,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 def number(value: float) -> str:
     """Return a number with thousands separated."""
     return f"{value:,.0f}"
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Return the 50th, 95th and 99th percentile of milliseconds, of which there is at least one."""
+    ordered = sorted(values)
+    return {
+        f"p{share}_ms": round(ordered[min(len(ordered) - 1, len(ordered) * share // 100)], 1) for share in (50, 95, 99)
+    }

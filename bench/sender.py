@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import resource
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ class Sent:
 
 async def send(
     url: str,
-    bodies: list[bytes],
+    bodies: Iterable[bytes],
     *,
     headers: dict[str, str],
     connections: int,
@@ -42,21 +43,29 @@ async def send(
 
     Args:
         url: Address of the receiver.
-        bodies: Request bodies.
+        bodies: Request bodies; taken one by one, in the process that sends.
         headers: Headers of each request, content type and credential among them.
         connections: Connections kept open, each with one request under way.
         per_second: Requests a second at most; 0 sends as fast as answers come.
+
+    Raises:
+        RuntimeError: A request was refused for good.
     """
     parent, child = multiprocessing.Pipe()
     context = multiprocessing.get_context("fork")
     process = context.Process(target=_work, args=(child, url, bodies, headers, connections, per_second))
     process.start()
-    result: Sent = await asyncio.to_thread(parent.recv)
+    # As long as this end is open, nobody learns that the other process has died.
+    child.close()
+    try:
+        result: Sent = await asyncio.to_thread(parent.recv)
+    except EOFError:
+        raise RuntimeError("the sender failed") from None
     await asyncio.to_thread(process.join)
     return result
 
 
-def _work(pipe: Any, url: str, bodies: list[bytes], headers: dict[str, str], connections: int, rate: float) -> None:
+def _work(pipe: Any, url: str, bodies: Iterable[bytes], headers: dict[str, str], connections: int, rate: float) -> None:
     sent = Sent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_send_all(sent, url, bodies, headers, connections, rate))
@@ -66,7 +75,7 @@ def _work(pipe: Any, url: str, bodies: list[bytes], headers: dict[str, str], con
 
 
 async def _send_all(
-    sent: Sent, url: str, bodies: list[bytes], headers: dict[str, str], connections: int, rate: float
+    sent: Sent, url: str, bodies: Iterable[bytes], headers: dict[str, str], connections: int, rate: float
 ) -> None:
     address = urlsplit(url)
     head = f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\n"

@@ -90,7 +90,7 @@ class Stack:
         return used
 
     async def credentials(self) -> str:
-        """Register a user with a workspace of its own and return a new API key with all scopes."""
+        """Register a user with a workspace of its own and return a new API key of it."""
         async with httpx.AsyncClient(base_url=self.gateway, timeout=30) as client:
             name = f"bench-{secrets.token_hex(6)}"
             answer = await client.post(
@@ -103,11 +103,13 @@ class Stack:
                 },
             )
             answer.raise_for_status()
-            token = answer.json()["access_token"]
+        return await self.create_key({"Authorization": f"Bearer {answer.json()['access_token']}"})
+
+    async def create_key(self, headers: Mapping[str, str]) -> str:
+        """Return a new API key, which may send and read, of the workspace of a session with these headers."""
+        async with httpx.AsyncClient(base_url=self.gateway, timeout=30) as client:
             answer = await client.post(
-                "/api/v1/api-keys",
-                json={"name": "load", "scopes": ["ingest", "read"]},
-                headers={"Authorization": f"Bearer {token}"},
+                "/api/v1/api-keys", json={"name": "load", "scopes": ["ingest", "read"]}, headers=dict(headers)
             )
             answer.raise_for_status()
             return str(answer.json()["key"])
