@@ -35,6 +35,8 @@ VERSION = 2
 WORKSPACES = 5
 FOLDER = PROJECT / ".bench"
 _MANIFEST = "manifest.json"
+# Free space that a copy takes, as a multiple of its size: what is stored on top, and its log.
+_ROOM = 1.3
 _CONNECTIONS = 2
 # Nothing but the generated data is in the folder, and a killed generation starts anew.
 _LOADING = {
@@ -109,12 +111,15 @@ def copied(folder: Path) -> Iterator[Path]:
         folder: Where the data are.
 
     Raises:
-        ValueError: A database is running on them.
+        ValueError: A database is running on them, or there is no room for a copy and what comes to it.
     """
     source = folder / "postgres"
     FOLDER.mkdir(exist_ok=True)
     if EmbeddedPostgres(source, 0).running_pid() is not None:
         raise ValueError(f"{folder} is in use")
+    size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
+    if shutil.disk_usage(FOLDER).free < _ROOM * size:
+        raise ValueError(f"{FOLDER} has no room for a copy of {folder}")
     with tempfile.TemporaryDirectory(prefix="mixed-", dir=FOLDER) as name:
         # The files belong to the account of the database, which a copy by Python's means would not keep.
         subprocess.run(["cp", "-a", "--reflink=auto", source, name], check=True)  # noqa: S603, S607
