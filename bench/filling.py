@@ -56,7 +56,8 @@ def _share(number: str, seed: int) -> str:
     return f"({_roll(number, seed, '16777216')} / 16777216.0::float8)"
 
 
-# $1 first and $2 last number, $3 number of all, $4 end, $5 workspaces, $6 ordinary and $7 long templates, $8 the longest
+# $1 first and $2 last number, $3 number of all, $4 end, $5 workspaces, $6 ordinary and $7 long templates, $8 the
+# longest
 _CREATE_BATCH = """
 create temp table if not exists batch (
   i int8, trace_id uuid, template int4, workspace_id int4, start_time timestamptz, stretch float8, session_id text,
@@ -70,22 +71,25 @@ select i, trace_id, template, workspace_id, start_time, stretch,
   'user-' || lpad(floor({USERS} * power({_share("session", 3)}, 2.5))::text, 5, '0') as user_id
 from (
   select i, {trace_id("i")} as trace_id, session,
-    case when i = $8::int8 then $6::int8 + $7::int8 when mod(i, {LONG_EVERY}) = {LONG_EVERY // 2} then $6::int8 + mod(i / {LONG_EVERY}, $7::int8)
+    case when i = $8::int8 then $6::int8 + $7::int8
+      when mod(i, {LONG_EVERY}) = {LONG_EVERY // 2} then $6::int8 + mod(i / {LONG_EVERY}, $7::int8)
       else {_roll("i", 1, "$6::int8")} end::int4 as template,
     ($5::int4[])[case
-      when i = $8::int8 or mod(i, {LONG_EVERY}) = {LONG_EVERY // 2} or {_roll("session", 2, "100")} < {FIRST_SHARE} then 1
+      when i = $8::int8 or mod(i, {LONG_EVERY}) = {LONG_EVERY // 2} then 1
+      when {_roll("session", 2, "100")} < {FIRST_SHARE} then 1
       else 2 + {_roll("session", 4, "cardinality($5::int4[]) - 1")} end] as workspace_id,
     -- Denser in the middle of each stretch of 24 hours than at its ends.
     $4::timestamptz - interval '{DAYS} days' + interval '1 day' * (
       {DAYS} * place - 0.12 * sin(2 * pi() * ({DAYS} * place - floor({DAYS} * place)))) as start_time,
     case when i = $8::int8 then 1 else exp(1.2 * ({_share("i", 5)} + {_share("i", 6)} - 1)) end as stretch
   from (
-    select i, (i + {_share("i", 7)}) / $3::float8 as place, (i + {_roll("i", 8, "8")}) / {_TRACES_A_SESSION} as session
+    select i, (i + {_share("i", 7)}) / $3::float8 as place,
+      (i + {_roll("i", 8, "8")}) / {_TRACES_A_SESSION} as session
     from generate_series($1::int8, $2::int8) i
   ) numbered
 ) placed
 order by start_time
-"""
+"""  # noqa: S608
 
 
 def _moved(column: str, row: str) -> str:

@@ -49,7 +49,7 @@ def patchable(frame: bytes, marks: Sequence[bytes]) -> list[bytes]:
     block = (len(raw) << 3).to_bytes(3, "little")
     for level, cut in product(_LEVELS, _CUTS):
         tail = _compress(rest, history, level, cut)
-        pieces = [raw[start:end] for start, end in pairwise(places)][::2] + [b""]
+        pieces = [*[raw[start:end] for start, end in pairwise(places)][::2], b""]
         pieces[0] = _HEADER + block + pieces[0]
         pieces[-1] = tail
         # Whether every later occurrence became a reference can only be seen by trying.

@@ -11,7 +11,6 @@ import asyncpg
 from launcher.deployment import TRACES_DATABASE
 from launcher.postgres import EmbeddedPostgres
 
-
 _SETTINGS = {
     "session_preload_libraries": "auto_explain",
     "auto_explain.log_min_duration": "0",

@@ -17,7 +17,6 @@ from typing import Any
 import asyncpg
 import httpx
 import psutil
-
 from launcher.deployment import ENV_FILE, Deployment
 from launcher.environment import merged_environment
 from launcher.programs import standard_ports
