@@ -1,0 +1,44 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { bodyOf, client, dataOf } from "@/api/client";
+import type { paths } from "@/api/schema";
+
+/** First part of the key of what new requests to ingestion change. */
+export const INGESTION = "ingestion";
+export const JOBS = "jobs";
+
+export type HealthParameters = NonNullable<paths["/api/v1/ingestion/health"]["get"]["parameters"]["query"]>;
+export type LetterParameters = NonNullable<paths["/api/v1/dead-letters"]["get"]["parameters"]["query"]>;
+export type JobParameters = NonNullable<paths["/api/v1/jobs"]["get"]["parameters"]["query"]>;
+
+export const ingestionHealthQuery = (query: HealthParameters) =>
+  queryOptions({
+    queryKey: [INGESTION, "health", query],
+    queryFn: ({ signal }) => bodyOf(client.GET("/api/v1/ingestion/health", { params: { query }, signal })),
+    placeholderData: keepPreviousData,
+  });
+
+export const deadLettersQuery = (query: LetterParameters) =>
+  infiniteQueryOptions({
+    queryKey: [INGESTION, "letters", query],
+    queryFn: ({ signal, pageParam }) =>
+      bodyOf(client.GET("/api/v1/dead-letters", { params: { query: { ...query, cursor: pageParam } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.pagination.cursor ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export const jobsQuery = (query: JobParameters) =>
+  infiniteQueryOptions({
+    queryKey: [JOBS, "list", query],
+    queryFn: ({ signal, pageParam }) =>
+      bodyOf(client.GET("/api/v1/jobs", { params: { query: { ...query, cursor: pageParam } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.pagination.cursor ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export const jobLogsQuery = (jobId: string) =>
+  queryOptions({
+    queryKey: [JOBS, "logs", jobId],
+    queryFn: ({ signal }) => dataOf(client.GET("/api/v1/jobs/{job_id}/logs", { params: { path: { job_id: jobId } }, signal })),
+  });

@@ -1,0 +1,106 @@
+"use client";
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { KeyRound } from "lucide-react";
+import { accountKeys } from "@/api/account";
+import { bodyOf, client } from "@/api/client";
+import { activityQuery } from "@/api/figures";
+import { Button } from "@/components/ui/button";
+import { Card } from "@/components/ui/card";
+import { CopyButton } from "@/components/ui/copy-button";
+import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/components/ui/tabs";
+import { snippets } from "@/features/home/snippets";
+import { usePlatform } from "@/features/platform/platform";
+
+const PLACEHOLDER = "YOUR_KEY";
+/** Without live events the first trace is looked for this often. */
+const LOOK_MS = 3_000;
+
+/** Whether the workspace has a trace of the last month; undefined until that is known. */
+export function useHasTraces(): boolean | undefined {
+  const activity = useQuery({
+    ...activityQuery({ limit: 1 }),
+    refetchInterval: (query) => (query.state.data?.length === 0 ? LOOK_MS : false),
+  });
+  return activity.data === undefined ? undefined : activity.data.length > 0;
+}
+
+/** How to send the first trace; gives way to the dashboard when it arrives. */
+export function FirstTrace() {
+  const { gatewayUrl } = usePlatform();
+  const queryClient = useQueryClient();
+  const create = useMutation({
+    mutationFn: () => bodyOf(client.POST("/api/v1/api-keys", { body: { name: "First key", scopes: ["ingest"] } })),
+    onSuccess: () => void queryClient.invalidateQueries({ queryKey: accountKeys.keys }),
+  });
+  const key = create.data?.key;
+  const ways = snippets(gatewayUrl, key ?? PLACEHOLDER);
+  return (
+    <div className="mx-auto w-full max-w-3xl py-6">
+      <h2 className="text-2xl font-semibold">Send your first trace</h2>
+      <p className="mt-1 text-muted">Three steps; this page becomes your dashboard when the first trace arrives.</p>
+      <ol className="mt-6 grid gap-4">
+        <li>
+          <Card title="1. Make an API key">
+            {key ? (
+              <div>
+                <div className="flex items-center gap-2 rounded-md border border-line bg-raised py-1 pr-1 pl-3">
+                  <code className="min-w-0 flex-1 truncate font-mono text-sm" data-key>
+                    {key}
+                  </code>
+                  <CopyButton text={key} label="Copy the key" />
+                </div>
+                <p className="mt-2 text-sm text-muted">Keep it now: it is shown this once. It may send, and read nothing.</p>
+              </div>
+            ) : (
+              <div className="flex flex-wrap items-center gap-3">
+                <Button variant="primary" onClick={() => create.mutate()} disabled={create.isPending}>
+                  <KeyRound aria-hidden />
+                  Create a key
+                </Button>
+                {create.error ? (
+                  <span role="alert" className="text-sm text-bad">
+                    {create.error.message}
+                  </span>
+                ) : (
+                  <span className="text-sm text-muted">Or use one that you have.</span>
+                )}
+              </div>
+            )}
+          </Card>
+        </li>
+        <li>
+          <Card title="2. Send a trace">
+            <Tabs defaultValue="curl">
+              <TabsList aria-label="Ways to send">
+                {ways.map(({ name }) => (
+                  <TabsTrigger key={name} value={name}>
+                    {name}
+                  </TabsTrigger>
+                ))}
+              </TabsList>
+              {ways.map(({ name, code }) => (
+                <TabsContent key={name} value={name} className="relative mt-3">
+                  <pre tabIndex={0} className="overflow-x-auto rounded-md bg-raised p-3 pr-12 font-mono text-xs leading-relaxed">
+                    <code>{code}</code>
+                  </pre>
+                  <div className="absolute top-1.5 right-1.5">
+                    <CopyButton text={code} label={`Copy the ${name} snippet`} />
+                  </div>
+                </TabsContent>
+              ))}
+            </Tabs>
+          </Card>
+        </li>
+        <li>
+          <Card title="3. See it here">
+            <p role="status" className="flex items-center gap-2 text-sm text-muted">
+              <span aria-hidden className="size-2 animate-pulse rounded-full bg-accent" />
+              Waiting for the first trace…
+            </p>
+          </Card>
+        </li>
+      </ol>
+    </div>
+  );
+}

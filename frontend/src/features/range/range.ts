@@ -1,0 +1,74 @@
+import { createParser, parseAsArrayOf, parseAsBoolean, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
+import { useMemo } from "react";
+
+export const RANGES = ["15m", "1h", "24h", "7d", "30d", "90d"] as const;
+export type RangeName = (typeof RANGES)[number];
+
+export const RANGE_LABELS: Readonly<Record<RangeName, string>> = {
+  "15m": "Last 15 minutes",
+  "1h": "Last hour",
+  "24h": "Last 24 hours",
+  "7d": "Last 7 days",
+  "30d": "Last 30 days",
+  "90d": "Last 90 days",
+};
+
+/** A time with zone, as the gateway takes it. */
+export const parseAsMoment = createParser({
+  parse: (value) => (Number.isNaN(Date.parse(value)) ? null : new Date(value).toISOString()),
+  serialize: (value: string) => value,
+});
+
+const PARSERS = {
+  range: parseAsStringLiteral(RANGES).withDefault("24h"),
+  from: parseAsMoment,
+  to: parseAsMoment,
+  environment: parseAsArrayOf(parseAsString).withDefault([]),
+  agent_id: parseAsArrayOf(parseAsString).withDefault([]),
+  compare: parseAsBoolean.withDefault(false),
+};
+
+/** The part of a request that says of when and of what. */
+export interface Scope {
+  range?: RangeName;
+  from?: string;
+  to?: string;
+  environment?: string[];
+  agent_id?: string[];
+}
+
+export interface RangeState {
+  range: RangeName;
+  from: string | null;
+  to: string | null;
+  environment: string[];
+  agent_id: string[];
+  compare: boolean;
+}
+
+/** The range, environments and agents that the address names; every page shares them, so that a link shows the same. */
+export function useRange() {
+  const [state, setState] = useQueryStates(PARSERS, { history: "push" });
+  const scope = useMemo(() => scopeOf(state), [state]);
+  return { state, setState, scope };
+}
+
+export function scopeOf(state: RangeState): Scope {
+  const scope: Scope = state.from !== null ? { from: state.from, ...(state.to !== null ? { to: state.to } : {}) } : { range: state.range };
+  if (state.environment.length > 0) scope.environment = state.environment;
+  if (state.agent_id.length > 0) scope.agent_id = state.agent_id;
+  return scope;
+}
+
+/** Names of parameters that stay when one goes to another page. */
+export const SHARED_PARAMETERS = ["range", "from", "to", "environment"] as const;
+
+/** The query string that takes range and environment along to another page. */
+export function carriedOver(search: URLSearchParams): string {
+  const kept = new URLSearchParams();
+  for (const name of SHARED_PARAMETERS) {
+    for (const value of search.getAll(name)) kept.append(name, value);
+  }
+  const text = kept.toString();
+  return text === "" ? "" : `?${text}`;
+}

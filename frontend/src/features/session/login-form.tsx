@@ -1,0 +1,40 @@
+"use client";
+
+import Link from "next/link";
+import { session } from "@/api/client";
+import { SessionForm } from "@/features/session/form";
+import { safeNext } from "@/features/session/next";
+
+export function LoginForm({ next, expired, reset }: { next: string | null; expired: boolean; reset: boolean }) {
+  return (
+    <SessionForm
+      title="Sign in"
+      intro={
+        reset ? "Your password is set. Sign in with it." : expired ? "Your session has ended. Sign in to go on where you were." : null
+      }
+      fields={[
+        { name: "email", label: "Email", type: "email", autoComplete: "username" },
+        { name: "password", label: "Password", type: "password", autoComplete: "current-password" },
+      ]}
+      submit="Sign in"
+      onSubmit={async (values) => {
+        await session("login", values);
+        // A new document, so that nothing of another session stays in memory.
+        window.location.assign(safeNext(next));
+      }}
+      below={
+        <>
+          <Link href="/forgot-password" className="text-accent hover:underline">
+            Forgotten your password?
+          </Link>
+          <p>
+            New here?{" "}
+            <Link href="/register" className="text-accent hover:underline">
+              Create an account
+            </Link>
+          </p>
+        </>
+      }
+    />
+  );
+}

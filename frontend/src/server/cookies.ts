@@ -1,0 +1,49 @@
+import "server-only";
+import type { NextRequest, NextResponse } from "next/server";
+
+const ACCESS = "aobs_access";
+const REFRESH = "aobs_refresh";
+const REFRESH_SECONDS = 7 * 86_400;
+
+export interface Tokens {
+  access_token: string;
+  refresh_token: string;
+  /** Seconds. */
+  expires_in: number;
+}
+
+/** Browsers take the prefix, which binds a cookie to this origin, with Secure only. */
+function nameOf(name: string, secure: boolean): string {
+  return secure ? `__Host-${name}` : name;
+}
+
+/** Whether the browser reached this server over TLS. */
+export function isSecure(request: NextRequest): boolean {
+  const forwarded = request.headers.get("x-forwarded-proto")?.split(",")[0]?.trim();
+  return (forwarded ?? request.nextUrl.protocol.replace(":", "")) === "https";
+}
+
+/** The tokens that a request carries. */
+export function readTokens(request: NextRequest): { access: string | undefined; refresh: string | undefined } {
+  const secure = isSecure(request);
+  return {
+    access: request.cookies.get(nameOf(ACCESS, secure))?.value,
+    refresh: request.cookies.get(nameOf(REFRESH, secure))?.value,
+  };
+}
+
+/** Hands tokens to the browser, out of reach of scripts. */
+export function writeTokens(request: NextRequest, response: NextResponse, tokens: Tokens): void {
+  const secure = isSecure(request);
+  const common = { httpOnly: true, secure, sameSite: "lax", path: "/" } as const;
+  response.cookies.set(nameOf(ACCESS, secure), tokens.access_token, { ...common, maxAge: tokens.expires_in });
+  response.cookies.set(nameOf(REFRESH, secure), tokens.refresh_token, { ...common, maxAge: REFRESH_SECONDS });
+}
+
+/** Takes the tokens from the browser. */
+export function clearTokens(request: NextRequest, response: NextResponse): void {
+  const secure = isSecure(request);
+  for (const name of [ACCESS, REFRESH]) {
+    response.cookies.set(nameOf(name, secure), "", { httpOnly: true, secure, sameSite: "lax", path: "/", maxAge: 0 });
+  }
+}
