@@ -6,6 +6,7 @@ import { NuqsAdapter } from "nuqs/adapters/next/app";
 import { type ReactNode, useState } from "react";
 import { ApiError } from "@/api/errors";
 import { OPEN_PAGES } from "@/lib/open-pages";
+import { loadPage } from "@/lib/load-page";
 
 const MOST_RETRIES = 2;
 
@@ -18,7 +19,7 @@ function mayRetry(failures: number, error: Error): boolean {
 function onError(error: Error): void {
   if (!(error instanceof ApiError) || error.status !== 401 || OPEN_PAGES.includes(window.location.pathname)) return;
   const next = encodeURIComponent(`${window.location.pathname}${window.location.search}`);
-  window.location.assign(`/login?expired=1&next=${next}`);
+  loadPage(`/login?expired=1&next=${next}`);
 }
 
 function createQueryClient(): QueryClient {

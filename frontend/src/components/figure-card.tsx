@@ -44,7 +44,7 @@ export function FigureCard({ label, figure, format, better = "neither", trend, h
 
 function Change({ figure, format, better }: Pick<FigureCardProps, "figure" | "format"> & { better: NonNullable<FigureCardProps["better"]> }) {
   const change = figure.change_percent;
-  if (change === null) return <span className="text-xs text-faint">no period before</span>;
+  if (change === null) return <span className="text-xs text-faint" title="Nothing is known of the period before">new</span>;
   const direction = Math.abs(change) < 0.05 ? "same" : change > 0 ? "up" : "down";
   const tone = direction === "same" || better === "neither" ? "text-muted" : direction === better ? "text-good" : "text-bad";
   const Arrow = direction === "same" ? ArrowRight : direction === "up" ? ArrowUpRight : ArrowDownRight;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  formatAgo, formatBytes, formatCount, formatDuration, formatMoney, formatPercent, formatShare, formatTick, formatTime,
+  formatAgo, formatBytes, formatCount, formatDuration, formatMoney, formatPercent, formatShare, formatTick, formatTime, dayTicks,
   MISSING, shortId, toNumber,
 } from "@/lib/format";
 
@@ -54,6 +54,15 @@ describe("times", () => {
     expect(formatTick(new Date(2026, 10, 3, 0, 0), 3_600_000)).toBe("3 Nov");
     expect(formatTick(new Date(2026, 10, 3, 6, 0), 3_600_000)).toBe("06:00");
     expect(formatTick(new Date(2026, 10, 3, 6, 0), 86_400_000)).toBe("3 Nov");
+  });
+  it("names days under charts of several", () => {
+    const start = new Date(2026, 10, 3, 15).getTime();
+    const times = Array.from({ length: 120 }, (_, index) => new Date(start + index * 6 * 3_600_000).toISOString());
+    const ticks = dayTicks(times) ?? [];
+    expect(ticks.length).toBeGreaterThan(5);
+    expect(ticks.length).toBeLessThanOrEqual(8);
+    expect(ticks.every((time) => new Date(time).getHours() < 6)).toBe(true);
+    expect(dayTicks(times.slice(0, 8))).toBeUndefined();
   });
   it("answers nothing for nothing", () => expect(formatTime(null)).toBe(MISSING));
 });

@@ -95,6 +95,7 @@ export function formatBytes(value: Value): string {
   return `${oneDigit.format(number / 1024 ** power)} ${units[power - 1] ?? ""}`;
 }
 
+const DAY_MS = 86_400_000;
 const timeOfDay = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayAndTime = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
@@ -137,14 +138,31 @@ export function formatAgo(value: string | Date | null | undefined, now: Date = n
   return seconds < 0 ? `in ${text}` : `${text} ago`;
 }
 
-/** What an axis of times writes below a tick, by the distance of its buckets. */
+/** What stands at a bucket: the day where buckets are days or begin one, the time of day otherwise. */
 export function formatTick(value: string | Date, bucketMs: number): string {
   const date = toDate(value);
   if (date === null) return "";
-  if (bucketMs >= 86_400_000) return day.format(date);
+  if (bucketMs >= DAY_MS) return day.format(date);
   const isMidnight = date.getHours() === 0 && date.getMinutes() === 0;
   if (isMidnight) return day.format(date);
   return timeOfDay.format(date).slice(0, bucketMs < 60_000 ? 8 : 5);
+}
+
+/** Which buckets of a chart are named below it: over several days those that begin one, as many as find room. */
+export function dayTicks(times: readonly string[], most = 8): string[] | undefined {
+  const [first, last] = [times[0], times.at(-1)];
+  if (first === undefined || last === undefined || Date.parse(last) - Date.parse(first) < 3 * DAY_MS) return undefined;
+  const seen = new Set<string>();
+  const days = times.filter((time) => {
+    const name = new Date(time).toDateString();
+    const isNew = !seen.has(name);
+    seen.add(name);
+    return isNew;
+  });
+  // The first day is cut off as a rule.
+  const whole = days.slice(1);
+  const step = Math.ceil(whole.length / most);
+  return whole.filter((_, index) => index % step === 0);
 }
 
 function toDate(value: string | Date | null | undefined): Date | null {

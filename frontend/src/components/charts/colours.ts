@@ -1,4 +1,6 @@
-const COUNT = 8;
+/** The last of the eight colours is that of everything which is not listed. */
+const COUNT = 7;
+export const OTHER_COLOUR = "var(--chart-8)";
 
 /** The colour of a position in a chart. */
 export function seriesColour(index: number): string {

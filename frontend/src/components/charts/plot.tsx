@@ -3,7 +3,7 @@
 import { useState } from "react";
 import { Area, Bar, CartesianGrid, ComposedChart, Line, ReferenceArea, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { bucketOf, type ChartProps, type Series } from "@/components/charts/chart";
-import { formatTick, formatTimestamp } from "@/lib/format";
+import { dayTicks, formatDay, formatTick, formatTimestamp } from "@/lib/format";
 
 const AXIS = { stroke: "var(--line-strong)", tick: { fill: "var(--muted)", fontSize: 11 }, tickLine: false, axisLine: false } as const;
 const MARGIN = { top: 6, right: 6, bottom: 0, left: 0 };
@@ -12,6 +12,7 @@ const MARGIN = { top: 6, right: 6, bottom: 0, left: 0 };
 export function Plot({ points, series, kind, stacked = false, format, height = 220, onSelect }: ChartProps) {
   const [drag, setDrag] = useState<{ from: string; to: string } | null>(null);
   const bucket = bucketOf(points);
+  const ticks = dayTicks(points.map(({ time }) => time));
   const rows = points.map(({ time, values }) => ({ time, ...values }));
   function select() {
     if (drag && onSelect && drag.from !== drag.to) {
@@ -38,7 +39,11 @@ export function Plot({ points, series, kind, stacked = false, format, height = 2
           : {})}
       >
         <CartesianGrid vertical={false} stroke="var(--line)" />
-        <XAxis dataKey="time" {...AXIS} tickFormatter={(time: string) => formatTick(time, bucket)} minTickGap={40} height={22} />
+        <XAxis
+          dataKey="time"
+          {...AXIS}
+          {...(ticks ? { ticks } : {})}
+          tickFormatter={(time: string) => (ticks ? formatDay(time) : formatTick(time, bucket))} minTickGap={40} height={22} />
         <YAxis {...AXIS} width={56} tickFormatter={(value: number) => format(value)} tickCount={4} />
         <Tooltip
           isAnimationActive={false}

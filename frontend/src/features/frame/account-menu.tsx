@@ -7,6 +7,7 @@ import { meQuery } from "@/api/account";
 import { session } from "@/api/client";
 import { Menu, MenuCheck, MenuContent, MenuItem, MenuLabel, MenuSeparator, MenuTrigger } from "@/components/ui/menu";
 import { cn } from "@/lib/cn";
+import { loadPage } from "@/lib/load-page";
 
 const THEMES = [
   { value: "system", label: "As the system", icon: Monitor },
@@ -19,7 +20,7 @@ export function AccountMenu({ collapsed }: { collapsed: boolean }) {
   const { theme, setTheme } = useTheme();
   const signOut = useMutation({
     mutationFn: () => session("logout"),
-    onSettled: () => window.location.assign("/login"),
+    onSettled: () => loadPage("/login"),
   });
   const name = me.data?.full_name ?? "";
   return (

@@ -6,6 +6,7 @@ import { meQuery, workspacesQuery } from "@/api/account";
 import { session } from "@/api/client";
 import { Menu, MenuContent, MenuItem, MenuLabel, MenuTrigger } from "@/components/ui/menu";
 import { cn } from "@/lib/cn";
+import { loadPage } from "@/lib/load-page";
 
 export function WorkspaceSwitcher({ collapsed }: { collapsed: boolean }) {
   const me = useQuery(meQuery());
@@ -13,7 +14,7 @@ export function WorkspaceSwitcher({ collapsed }: { collapsed: boolean }) {
   const change = useMutation({
     mutationFn: (workspaceId: string) => session("switch", { workspace_id: workspaceId }),
     // Nothing that was loaded belongs to the other workspace.
-    onSuccess: () => window.location.assign("/dashboard"),
+    onSuccess: () => loadPage("/dashboard"),
   });
   const current = me.data?.workspace;
   const name = current?.name ?? "Workspace";

@@ -34,7 +34,7 @@ export function ActivityFeed() {
                   >
                     <StatusIcon status={row.status} />
                     <span className="truncate font-medium">{row.agent_id ?? row.name}</span>
-                    <span className="hidden truncate text-muted md:block">{row.error_message ?? row.input_preview ?? row.name}</span>
+                    <span className="hidden truncate text-muted md:block">{(row.status === "success" ? null : row.error_message) ?? row.input_preview ?? row.name}</span>
                     <span className="tabular hidden text-right text-muted md:block">{formatDuration(row.duration_ms)}</span>
                     <span className="tabular hidden text-right text-muted md:block">{formatMoney(row.cost_usd)}</span>
                     <span className="text-right text-xs text-muted">

@@ -1,6 +1,7 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
+import { useSearchParams } from "next/navigation";
 import { costTrendQuery, homeKpisQuery, throughputQuery } from "@/api/figures";
 import { Chart } from "@/components/charts/chart";
 import { FigureCard } from "@/components/figure-card";
@@ -12,7 +13,7 @@ import { ActivityFeed } from "@/features/home/activity-feed";
 import { AlertsFeed } from "@/features/home/alerts-feed";
 import { FirstTrace, useHasTraces } from "@/features/home/first-trace";
 import { costSeries, kpiTrend, OUTCOMES, outcomePoints } from "@/features/home/series";
-import { useRange } from "@/features/range/range";
+import { carriedOver, useRange } from "@/features/range/range";
 import { formatCount, formatDuration, formatMoney, formatShare } from "@/lib/format";
 
 const MODELS = 6;
@@ -32,8 +33,7 @@ function Overview() {
   const kpis = useQuery(homeKpisQuery(scope));
   const outcomes = useQuery(throughputQuery(scope));
   const cost = useQuery(costTrendQuery({ ...scope, limit: MODELS }));
-  const query = new URLSearchParams(window.location.search).toString();
-  const suffix = query ? `?${query}` : "";
+  const suffix = carriedOver(new URLSearchParams(useSearchParams()));
   const zoom = (from: string, to: string) => void setState({ range: null, from, to });
   return (
     <>
@@ -43,7 +43,7 @@ function Overview() {
             <FigureCard label="Requests" figure={data.requests} format={formatCount} trend={kpiTrend(data, "requests")} href={`/traces${suffix}`} />
             <FigureCard label="Average latency" figure={data.avg_latency_ms} format={formatDuration} better="down" trend={kpiTrend(data, "avg_latency_ms")} href={`/performance${suffix}`} />
             <FigureCard label="p95 latency" figure={data.p95_latency_ms} format={formatDuration} better="down" trend={kpiTrend(data, "p95_latency_ms")} href={`/performance${suffix}`} />
-            <FigureCard label="Error rate" figure={data.error_rate} format={formatShare} better="down" trend={kpiTrend(data, "error_rate")} href={`/traces?${query ? `${query}&` : ""}has_error=true`} />
+            <FigureCard label="Error rate" figure={data.error_rate} format={formatShare} better="down" trend={kpiTrend(data, "error_rate")} href={`/traces${suffix}${suffix ? "&" : "?"}has_error=true`} />
             <FigureCard label="Cost" figure={data.cost_usd} format={formatMoney} better="down" trend={kpiTrend(data, "cost_usd")} href={`/cost${suffix}`} />
             <FigureCard label="Quality" figure={data.quality_score} format={formatCount} better="up" {...(data.quality_score.value === null ? { note: "No evaluations yet" } : {})} />
           </div>

@@ -1,6 +1,6 @@
 import type { CostTrend, HomeKpis, Throughput } from "@/api/schema";
 import type { Point, Series } from "@/components/charts/chart";
-import { identityColours } from "@/components/charts/colours";
+import { identityColours, OTHER_COLOUR } from "@/components/charts/colours";
 
 export const OUTCOMES: readonly Series[] = [
   { key: "success", label: "Success", colour: "var(--chart-3)" },
@@ -22,7 +22,7 @@ export function costSeries(trend: CostTrend): { series: Series[]; points: Point[
   const listed = trend.by_model.map((entry, index) => ({ ...entry, key: `m${index}`, label: modelName(entry.model, entry.is_other) }));
   const colours = identityColours(listed.filter((entry) => !entry.is_other).map((entry) => entry.label));
   return {
-    series: listed.map(({ key, label }) => ({ key, label, colour: colours.get(label) ?? "var(--chart-8)" })),
+    series: listed.map(({ key, label }) => ({ key, label, colour: colours.get(label) ?? OTHER_COLOUR })),
     points: trend.times.map((time, index) => ({
       time,
       values: Object.fromEntries(listed.map(({ key, cost_usd }) => [key, cost_usd[index] ?? null])),

@@ -2,6 +2,7 @@
 
 import { session } from "@/api/client";
 import { SessionForm } from "@/features/session/form";
+import { loadPage } from "@/lib/load-page";
 
 export function AcceptForm({ token }: { token: string }) {
   return (
@@ -15,7 +16,7 @@ export function AcceptForm({ token }: { token: string }) {
       submit="Join"
       onSubmit={async (values) => {
         await session("accept", { token, full_name: values.full_name || null, password: values.password || null });
-        window.location.assign("/dashboard");
+        loadPage("/dashboard");
       }}
     />
   );

@@ -4,6 +4,7 @@ import Link from "next/link";
 import { session } from "@/api/client";
 import { SessionForm } from "@/features/session/form";
 import { safeNext } from "@/features/session/next";
+import { loadPage } from "@/lib/load-page";
 
 export function LoginForm({ next, expired, reset }: { next: string | null; expired: boolean; reset: boolean }) {
   return (
@@ -19,8 +20,7 @@ export function LoginForm({ next, expired, reset }: { next: string | null; expir
       submit="Sign in"
       onSubmit={async (values) => {
         await session("login", values);
-        // A new document, so that nothing of another session stays in memory.
-        window.location.assign(safeNext(next));
+        loadPage(safeNext(next));
       }}
       below={
         <>

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { session } from "@/api/client";
 import { ApiError } from "@/api/errors";
 import { SessionForm } from "@/features/session/form";
+import { loadPage } from "@/lib/load-page";
 
 export function RegisterForm({ withSetupToken }: { withSetupToken: boolean }) {
   const [asksToken, setAsksToken] = useState(withSetupToken);
@@ -27,7 +28,7 @@ export function RegisterForm({ withSetupToken }: { withSetupToken: boolean }) {
           if (error instanceof ApiError && error.details.some(({ field }) => field.endsWith("setup_token"))) setAsksToken(true);
           throw error;
         }
-        window.location.assign("/dashboard");
+        loadPage("/dashboard");
       }}
       below={
         <p>

@@ -2,6 +2,7 @@
 
 import { bodyOf, client } from "@/api/client";
 import { SessionForm } from "@/features/session/form";
+import { loadPage } from "@/lib/load-page";
 
 export function ResetForm({ token }: { token: string }) {
   return (
@@ -14,7 +15,7 @@ export function ResetForm({ token }: { token: string }) {
       submit="Set password"
       onSubmit={async (values) => {
         await bodyOf(client.POST("/api/v1/auth/reset-password", { body: { token, new_password: values.new_password ?? "" } }));
-        window.location.assign("/login?reset=1");
+        loadPage("/login?reset=1");
       }}
     />
   );
