@@ -7,6 +7,7 @@ const config: NextConfig = {
   outputFileTracingRoot: path.join(import.meta.dirname),
   poweredByHeader: false,
   reactStrictMode: true,
+  devIndicators: false,
 };
 
 export default config;

@@ -33,18 +33,6 @@ export const traceQuery = (traceId: string) =>
     queryFn: ({ signal }) => dataOf(client.GET("/api/v1/traces/{trace_id}", { params: { path: { trace_id: traceId } }, signal })),
   });
 
-export const spansQuery = (traceId: string, cursor: string) =>
-  queryOptions({
-    queryKey: [TRACES, "spans", traceId, cursor],
-    queryFn: ({ signal }) =>
-      bodyOf(
-        client.GET("/api/v1/traces/{trace_id}/spans", {
-          params: { path: { trace_id: traceId }, query: { cursor } },
-          signal,
-        }),
-      ),
-    staleTime: 60_000,
-  });
 
 export const spanQuery = (traceId: string, spanId: string) =>
   queryOptions({

@@ -19,14 +19,14 @@ export interface Column {
 }
 
 export const COLUMNS: readonly Column[] = [
-  { id: "time", label: "Time", width: 132, sort: "start_time", cell: (trace) => <Time value={trace.start_time} /> },
-  { id: "status", label: "Status", width: 92, cell: (trace) => <StatusBadge status={trace.status} /> },
-  { id: "agent", label: "Agent", width: 150, cell: (trace) => trace.agent_id ?? MISSING },
+  { id: "time", label: "Time", width: 104, sort: "start_time", cell: (trace) => <Time value={trace.start_time} /> },
+  { id: "status", label: "Status", width: 86, cell: (trace) => <StatusBadge status={trace.status} /> },
+  { id: "agent", label: "Agent", width: 124, cell: (trace) => trace.agent_id ?? MISSING },
   { id: "name", label: "Name", width: 180, cell: (trace) => trace.name },
   {
     id: "preview",
     label: "Input",
-    width: 260,
+    width: 150,
     grows: true,
     cell: (trace) =>
       trace.status !== "success" && trace.error?.message ? (
@@ -39,16 +39,16 @@ export const COLUMNS: readonly Column[] = [
   {
     id: "duration",
     label: "Duration",
-    width: 120,
+    width: 112,
     align: "right",
     sort: "duration_ms",
     cell: (trace, longest) => <DurationBar value={trace.duration_ms} longest={longest} />,
   },
-  { id: "tokens", label: "Tokens", width: 80, align: "right", sort: "tokens_total", cell: (trace) => formatCount(trace.tokens_total) },
-  { id: "cost", label: "Cost", width: 84, align: "right", sort: "cost_usd", cell: (trace) => formatMoney(trace.cost_usd) },
+  { id: "tokens", label: "Tokens", width: 60, align: "right", sort: "tokens_total", cell: (trace) => formatCount(trace.tokens_total) },
+  { id: "cost", label: "Cost", width: 78, align: "right", sort: "cost_usd", cell: (trace) => formatMoney(trace.cost_usd) },
   { id: "spans", label: "Spans", width: 68, align: "right", sort: "span_count", cell: (trace) => formatCount(trace.span_count) },
   { id: "errors", label: "Failed spans", width: 96, align: "right", sort: "error_count", cell: (trace) => formatCount(trace.error_count) },
-  { id: "models", label: "Model", width: 170, cell: (trace) => trace.models.join(", ") || MISSING },
+  { id: "models", label: "Model", width: 124, cell: (trace) => trace.models.join(", ") || MISSING },
   { id: "user", label: "User", width: 130, cell: (trace) => trace.user_id ?? MISSING },
   { id: "session", label: "Session", width: 130, cell: (trace) => (trace.session_id === null ? MISSING : shortId(trace.session_id, 16)) },
   { id: "environment", label: "Environment", width: 110, cell: (trace) => trace.environment ?? MISSING },
@@ -78,7 +78,7 @@ export const COLUMNS: readonly Column[] = [
   { id: "id", label: "Trace id", width: 140, cell: (trace) => <span className="font-mono text-xs">{shortId(trace.trace_id, 16)}</span> },
 ];
 
-export const DEFAULT_COLUMNS = ["time", "status", "agent", "preview", "duration", "tokens", "cost", "models", "user"];
+export const DEFAULT_COLUMNS = ["time", "status", "agent", "preview", "duration", "tokens", "cost", "models"];
 
 /** The columns of a stored choice, in their order; those of the default when nothing of it exists. */
 export function columnsOf(stored: string): Column[] {

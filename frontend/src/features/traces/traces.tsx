@@ -14,6 +14,7 @@ import { useLive } from "@/features/live/live";
 import { columnsOf, COLUMNS, DEFAULT_COLUMNS } from "@/features/traces/columns";
 import { FacetPanel } from "@/features/traces/facet-panel";
 import { FilterBar } from "@/features/traces/filter-bar";
+import { rememberOrder } from "@/features/traces/neighbours";
 import { useTraceList } from "@/features/traces/state";
 import { TraceTable } from "@/features/traces/trace-table";
 import { ViewMenu } from "@/features/traces/view-menu";
@@ -33,6 +34,7 @@ export function Traces() {
   const pages = query.data?.pages;
   const traces = useMemo(() => pages?.flatMap((page) => page.data) ?? [], [pages]);
   const scannedUntil = pages?.at(-1)?.pagination.scanned_until ?? null;
+  useEffect(() => rememberOrder(traces.map((trace) => trace.trace_id)), [traces]);
   const arrived = useArrivals(list.live);
   const isFiltered = list.filters.length > 0 || list.q !== "";
   return (

@@ -1,0 +1,24 @@
+/** Which traces stood beside each other in the list that was seen last, so that one can go on from trace to trace. */
+const KEY = "aobs.traces.order";
+const MOST = 500;
+
+export function rememberOrder(traceIds: readonly string[]): void {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(traceIds.slice(0, MOST)));
+  } catch {
+    // Without storage there are no neighbours, and nothing else is lost.
+  }
+}
+
+/** The trace before (-1) or after (1) another one in that list, null where there is none. */
+export function neighbour(traceId: string, step: -1 | 1): string | null {
+  try {
+    const order: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    if (!Array.isArray(order)) return null;
+    const at = order.indexOf(traceId);
+    const other: unknown = at < 0 ? undefined : order[at + step];
+    return typeof other === "string" ? other : null;
+  } catch {
+    return null;
+  }
+}
