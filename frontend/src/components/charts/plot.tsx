@@ -58,13 +58,13 @@ export function Plot({ points, series, kind, stacked = false, format, height = 2
 }
 
 function draw({ key, colour, dashed }: Series, kind: ChartProps["kind"], stacked: boolean) {
-  const common = { key, dataKey: key, isAnimationActive: false } as const;
+  const common = { dataKey: key, isAnimationActive: false } as const;
   const stack = stacked ? { stackId: "all" } : {};
-  if (kind === "bar") return <Bar {...common} {...stack} fill={colour} maxBarSize={28} />;
+  if (kind === "bar") return <Bar key={key} {...common} {...stack} fill={colour} maxBarSize={28} />;
   if (kind === "area") {
-    return <Area {...common} {...stack} stroke={colour} strokeWidth={1.5} fill={colour} fillOpacity={stacked ? 0.55 : 0.12} connectNulls={false} dot={false} />;
+    return <Area key={key} {...common} {...stack} stroke={colour} strokeWidth={1.5} fill={colour} fillOpacity={stacked ? 0.55 : 0.12} connectNulls={false} dot={false} />;
   }
-  return <Line {...common} stroke={colour} strokeWidth={1.5} dot={false} connectNulls={false} {...(dashed ? { strokeDasharray: "4 3" } : {})} />;
+  return <Line key={key} {...common} stroke={colour} strokeWidth={1.5} dot={false} connectNulls={false} {...(dashed ? { strokeDasharray: "4 3" } : {})} />;
 }
 
 function Hover({ time, points, series, format }: { time: string } & Pick<ChartProps, "points" | "series" | "format">) {
