@@ -3,18 +3,11 @@ import type { Trace } from "@/api/schema";
 import { StatusBadge } from "@/components/status";
 import { Time } from "@/components/time";
 import { Badge } from "@/components/ui/badge";
+import type { VirtualColumn } from "@/components/virtual-table";
 import type { Sort } from "@/features/traces/state";
 import { formatCount, formatDuration, formatMoney, MISSING, shortId, toNumber } from "@/lib/format";
 
-export interface Column {
-  id: string;
-  label: string;
-  /** Width in pixels; what is left goes to the columns that grow. */
-  width: number;
-  grows?: boolean;
-  align?: "right";
-  /** What the list can be sorted by, without the sign of the direction. */
-  sort?: string;
+export interface Column extends Omit<VirtualColumn<Trace>, "cell"> {
   cell: (trace: Trace, longest: number) => ReactNode;
 }
 

@@ -3,20 +3,21 @@
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { Columns3, Filter as FilterIcon, ListTree, Pause, Play } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
+import type { Trace } from "@/api/schema";
 import { TRACES, traceListQuery } from "@/api/traces";
 import { EmptyState, ErrorState, NothingFound } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Menu, MenuCheck, MenuContent, MenuLabel, MenuTrigger } from "@/components/ui/menu";
 import { Skeleton } from "@/components/ui/skeleton";
+import { VirtualTable } from "@/components/virtual-table";
 import { PageHeader } from "@/features/frame/page-header";
 import { useLive } from "@/features/live/live";
-import { columnsOf, COLUMNS, DEFAULT_COLUMNS } from "@/features/traces/columns";
+import { columnsOf, COLUMNS, DEFAULT_COLUMNS, nextSort } from "@/features/traces/columns";
 import { FacetPanel } from "@/features/traces/facet-panel";
 import { FilterBar } from "@/features/traces/filter-bar";
 import { rememberOrder } from "@/features/traces/neighbours";
 import { useTraceList } from "@/features/traces/state";
-import { TraceTable } from "@/features/traces/trace-table";
 import { ViewMenu } from "@/features/traces/view-menu";
 import { formatCount, formatTime } from "@/lib/format";
 import { useStored } from "@/lib/stored";
@@ -33,6 +34,10 @@ export function Traces() {
   const query = useInfiniteQuery(traceListQuery(list.listParameters));
   const pages = query.data?.pages;
   const traces = useMemo(() => pages?.flatMap((page) => page.data) ?? [], [pages]);
+  const shownColumns = useMemo(() => {
+    const longest = traces.reduce((most, { duration_ms }) => Math.max(most, duration_ms ?? 0), 0);
+    return columns.map((column) => ({ ...column, cell: (trace: Trace) => column.cell(trace, longest) }));
+  }, [columns, traces]);
   const scannedUntil = pages?.at(-1)?.pagination.scanned_until ?? null;
   useEffect(() => rememberOrder(traces.map((trace) => trace.trace_id)), [traces]);
   const arrived = useArrivals(list.live);
@@ -130,10 +135,14 @@ export function Traces() {
             )
           ) : (
             <>
-              <TraceTable
-                list={list}
-                traces={traces}
-                columns={columns}
+              <VirtualTable
+                label="Traces"
+                rows={traces}
+                columns={shownColumns}
+                keyOf={(trace) => trace.trace_id}
+                hrefOf={(trace) => `/traces/${encodeURIComponent(trace.trace_id)}`}
+                directionOf={(sort) => (list.sort === sort ? "ascending" : list.sort === `-${sort}` ? "descending" : "none")}
+                onSort={(sort) => list.setSort(nextSort(sort, list.sort))}
                 hasMore={query.hasNextPage}
                 isLoadingMore={query.isFetchingNextPage}
                 onMore={() => void query.fetchNextPage()}

@@ -1,8 +1,9 @@
 import type { Metadata } from "next";
+import { readPathPart } from "@/lib/path-part";
 import { TracePage } from "@/features/trace/trace";
 
 export const metadata: Metadata = { title: "Trace" };
 
 export default async function Page({ params }: { params: Promise<{ traceId: string }> }) {
-  return <TracePage traceId={decodeURIComponent((await params).traceId)} />;
+  return <TracePage traceId={readPathPart((await params).traceId)} />;
 }

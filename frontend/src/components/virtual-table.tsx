@@ -3,10 +3,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useRouter } from "next/navigation";
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import type { Trace } from "@/api/schema";
-import { type Column, nextSort } from "@/features/traces/columns";
-import type { TraceList } from "@/features/traces/state";
+import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { isTyping } from "@/features/frame/shortcuts";
 import { cn } from "@/lib/cn";
 
@@ -14,73 +11,92 @@ const ROW = 36;
 /** The next page is asked for when so few rows are left below. */
 const AHEAD = 30;
 
-interface TraceTableProps {
-  list: TraceList;
-  traces: readonly Trace[];
-  columns: readonly Column[];
+export interface VirtualColumn<Row> {
+  id: string;
+  label: string;
+  /** Width in pixels; what is left goes to the columns that grow. */
+  width: number;
+  grows?: boolean;
+  align?: "right";
+  /** What the list can be sorted by, as the gateway calls it. */
+  sort?: string;
+  cell: (row: Row) => ReactNode;
+}
+
+export type Direction = "ascending" | "descending" | "none";
+
+interface VirtualTableProps<Row> {
+  label: string;
+  rows: readonly Row[];
+  columns: readonly VirtualColumn<Row>[];
+  keyOf: (row: Row) => string;
+  /** Where a row leads. */
+  hrefOf: (row: Row) => string;
+  directionOf: (sort: string) => Direction;
+  onSort: (sort: string) => void;
   hasMore: boolean;
   isLoadingMore: boolean;
   onMore: () => void;
 }
 
-/** Thousands of traces, of which those in sight are drawn. */
-export function TraceTable({ list, traces, columns, hasMore, isLoadingMore, onMore }: TraceTableProps) {
+/** Thousands of rows that the gateway sorts and hands out in pages; those in sight are drawn. */
+export function VirtualTable<Row>({
+  label, rows, columns, keyOf, hrefOf, directionOf, onSort, hasMore, isLoadingMore, onMore,
+}: VirtualTableProps<Row>) {
   const router = useRouter();
   const scroller = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState(-1);
   // eslint-disable-next-line react-hooks/incompatible-library -- the virtualizer's state stays in this component
-  const rows = useVirtualizer({ count: traces.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 12 });
-  const items = rows.getVirtualItems();
+  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 12 });
+  const items = virtual.getVirtualItems();
   const lastShown = items.at(-1)?.index ?? 0;
   useEffect(() => {
-    if (hasMore && !isLoadingMore && lastShown >= traces.length - AHEAD) onMore();
-  }, [hasMore, isLoadingMore, lastShown, traces.length, onMore]);
+    if (hasMore && !isLoadingMore && lastShown >= rows.length - AHEAD) onMore();
+  }, [hasMore, isLoadingMore, lastShown, rows.length, onMore]);
 
   useEffect(() => {
     function onKey(event: globalThis.KeyboardEvent) {
       if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
       const step = event.key === "j" ? 1 : event.key === "k" ? -1 : 0;
-      if (step === 0) return;
-      const next = Math.max(0, Math.min(traces.length - 1, at + step));
+      if (step === 0 || rows.length === 0) return;
+      const next = Math.max(0, Math.min(rows.length - 1, at + step));
       setAt(next);
-      rows.scrollToIndex(next, { align: "auto" });
+      virtual.scrollToIndex(next, { align: "auto" });
       requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row="${next}"]`)?.focus());
     }
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [at, rows, traces.length]);
+  }, [at, virtual, rows.length]);
 
   const template = columns.map(({ width, grows }) => (grows ? `minmax(${width}px, 1fr)` : `${width}px`)).join(" ");
-  const minWidth = columns.reduce((sum, { width }) => sum + width + 12, 0);
-  const longest = traces.reduce((most, { duration_ms }) => Math.max(most, duration_ms ?? 0), 0);
-  const open = (trace: Trace) => router.push(hrefOf(trace));
-  const onRowKey = (event: KeyboardEvent, trace: Trace) => {
-    if (event.key === "Enter") open(trace);
+  const minWidth = columns.reduce((sum, { width }) => sum + width + 12, 20);
+  const onRowKey = (event: KeyboardEvent, row: Row) => {
+    if (event.key === "Enter") router.push(hrefOf(row));
   };
   return (
     <div ref={scroller} className="min-h-0 flex-1 overflow-auto" tabIndex={-1}>
-      <div role="table" aria-label="Traces" aria-rowcount={hasMore ? -1 : traces.length + 1} style={{ minWidth }} className="text-sm">
+      <div role="table" aria-label={label} aria-rowcount={hasMore ? -1 : rows.length + 1} style={{ minWidth }} className="text-sm">
         <div role="rowgroup" className="sticky top-0 z-10 border-b border-line bg-surface">
           <div role="row" aria-rowindex={1} className="grid h-8 items-center gap-3 px-4 text-xs text-muted" style={{ gridTemplateColumns: template }}>
             {columns.map((column) => (
-              <HeaderCell key={column.id} column={column} list={list} />
+              <HeaderCell key={column.id} column={column} directionOf={directionOf} onSort={onSort} />
             ))}
           </div>
         </div>
-        <div role="rowgroup" className="relative" style={{ height: rows.getTotalSize() }}>
+        <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
           {items.map((item) => {
-            const trace = traces[item.index];
-            if (trace === undefined) return null;
+            const row = rows[item.index];
+            if (row === undefined) return null;
             return (
               <div
-                key={trace.trace_id}
+                key={keyOf(row)}
                 role="row"
                 aria-rowindex={item.index + 2}
                 data-row={item.index}
                 tabIndex={item.index === Math.max(0, at) ? 0 : -1}
                 onFocus={() => setAt(item.index)}
-                onKeyDown={(event) => onRowKey(event, trace)}
-                onClick={() => open(trace)}
+                onKeyDown={(event) => onRowKey(event, row)}
+                onClick={() => router.push(hrefOf(row))}
                 className="absolute inset-x-0 grid cursor-pointer items-center gap-3 border-b border-line px-4 hover:bg-raised focus-visible:bg-raised focus-visible:-outline-offset-2"
                 style={{ height: ROW, transform: `translateY(${item.start}px)`, gridTemplateColumns: template }}
               >
@@ -88,17 +104,18 @@ export function TraceTable({ list, traces, columns, hasMore, isLoadingMore, onMo
                   <div key={column.id} role="cell" className={cn("min-w-0 truncate", column.align === "right" && "tabular text-right")}>
                     {index === 0 ? (
                       <a
-                        href={hrefOf(trace)}
+                        href={hrefOf(row)}
                         tabIndex={-1}
                         onClick={(event) => {
-                          if (!event.metaKey && !event.ctrlKey) event.preventDefault();
-                          else event.stopPropagation();
+                          // The row leads there without a new document; a click for a new tab is the browser's.
+                          if (event.metaKey || event.ctrlKey) event.stopPropagation();
+                          else event.preventDefault();
                         }}
                       >
-                        {column.cell(trace, longest)}
+                        {column.cell(row)}
                       </a>
                     ) : (
-                      column.cell(trace, longest)
+                      column.cell(row)
                     )}
                   </div>
                 ))}
@@ -111,20 +128,15 @@ export function TraceTable({ list, traces, columns, hasMore, isLoadingMore, onMo
   );
 }
 
-/** Where a trace is shown; the id may hold any sign. */
-export function hrefOf(trace: Pick<Trace, "trace_id">): string {
-  return `/traces/${encodeURIComponent(trace.trace_id)}`;
-}
-
-function HeaderCell({ column, list }: { column: Column; list: TraceList }) {
+function HeaderCell<Row>({ column, directionOf, onSort }: { column: VirtualColumn<Row> } & Pick<VirtualTableProps<Row>, "directionOf" | "onSort">) {
   const { sort, label, align } = column;
-  const direction = sort === undefined ? undefined : list.sort === sort ? "ascending" : list.sort === `-${sort}` ? "descending" : "none";
+  const direction = sort === undefined ? undefined : directionOf(sort);
   return (
     <div role="columnheader" aria-sort={direction} className={cn("truncate font-medium", align === "right" && "text-right")}>
       {sort === undefined ? (
         label
       ) : (
-        <button type="button" className="inline-flex items-center gap-1 hover:text-text" onClick={() => list.setSort(nextSort(sort, list.sort))}>
+        <button type="button" className="inline-flex items-center gap-1 hover:text-text" onClick={() => onSort(sort)}>
           {label}
           {direction === "ascending" ? <ArrowUp className="size-3" aria-hidden /> : direction === "descending" ? <ArrowDown className="size-3" aria-hidden /> : null}
         </button>

@@ -1,0 +1,108 @@
+"use client";
+
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { MessagesSquare } from "lucide-react";
+import { parseAsBoolean, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
+import type { Session } from "@/api/schema";
+import { sessionListQuery } from "@/api/traces";
+import { PagedList } from "@/components/paged-list";
+import { EmptyState } from "@/components/states/states";
+import { StatusBadge } from "@/components/status";
+import { Ago } from "@/components/time";
+import { Input } from "@/components/ui/field";
+import type { VirtualColumn } from "@/components/virtual-table";
+import { PageHeader } from "@/features/frame/page-header";
+import { useRange } from "@/features/range/range";
+import { formatCount, formatDuration, formatMoney, MISSING, shortId } from "@/lib/format";
+
+const SORTS = ["last_activity", "first_activity", "trace_count", "error_count", "cost_usd", "tokens_total"] as const;
+const PAGE = 100;
+
+const COLUMNS: readonly VirtualColumn<Session>[] = [
+  { id: "last", label: "Last activity", width: 110, sort: "last_activity", cell: (row) => <Ago value={row.last_activity} /> },
+  { id: "status", label: "Status", width: 86, cell: (row) => <StatusBadge status={row.status} /> },
+  { id: "session", label: "Session", width: 150, cell: (row) => <span className="font-mono text-xs">{shortId(row.session_id, 20)}</span> },
+  { id: "input", label: "Began with", width: 200, grows: true, cell: (row) => <span className="text-muted">{row.input_preview ?? MISSING}</span> },
+  { id: "agents", label: "Agents", width: 130, cell: (row) => row.agents.join(", ") || MISSING },
+  { id: "user", label: "User", width: 120, cell: (row) => row.user_ids.join(", ") || MISSING },
+  { id: "traces", label: "Traces", width: 64, align: "right", sort: "trace_count", cell: (row) => formatCount(row.trace_count) },
+  { id: "errors", label: "Failed", width: 64, align: "right", sort: "error_count", cell: (row) => formatCount(row.error_count) },
+  { id: "duration", label: "Span of time", width: 96, align: "right", cell: (row) => formatDuration(row.duration_ms) },
+  { id: "tokens", label: "Tokens", width: 70, align: "right", sort: "tokens_total", cell: (row) => formatCount(row.tokens_total) },
+  { id: "cost", label: "Cost", width: 78, align: "right", sort: "cost_usd", cell: (row) => formatMoney(row.cost_usd) },
+];
+
+/** By a sum the gateway can filter by environment only. */
+export function byTime(sort: string): boolean {
+  return sort === "last_activity" || sort === "first_activity";
+}
+
+export function Sessions() {
+  const { scope } = useRange();
+  const [state, setState] = useQueryStates({
+    sort: parseAsStringLiteral(SORTS).withDefault("last_activity"),
+    user_id: parseAsString.withDefault(""),
+    has_error: parseAsBoolean.withDefault(false),
+  });
+  const isByTime = byTime(state.sort);
+  const { agent_id: agents, ...rest } = scope;
+  const query = useInfiniteQuery(
+    sessionListQuery({
+      ...rest,
+      sort: state.sort,
+      limit: PAGE,
+      ...(isByTime && agents ? { agent_id: agents } : {}),
+      ...(isByTime && state.user_id ? { user_id: [state.user_id] } : {}),
+      ...(isByTime && state.has_error ? { has_error: true } : {}),
+    }),
+  );
+  const isFiltered = isByTime && (state.user_id !== "" || state.has_error);
+  return (
+    <div className="flex h-[calc(100dvh-3rem)] flex-col md:h-dvh">
+      <PageHeader title="Sessions" ranged />
+      <div className="flex flex-wrap items-center gap-3 border-b border-line bg-surface px-4 py-2 text-sm">
+        <Input
+          data-search
+          type="search"
+          aria-label="User"
+          placeholder="User"
+          className="w-56"
+          defaultValue={state.user_id}
+          disabled={!isByTime}
+          onKeyDown={(event) => {
+            if (event.key === "Enter") void setState({ user_id: event.currentTarget.value.trim() || null });
+          }}
+        />
+        <label className="flex items-center gap-2">
+          <input
+            type="checkbox"
+            className="size-4 accent-(--accent)"
+            checked={state.has_error}
+            disabled={!isByTime}
+            onChange={(event) => void setState({ has_error: event.target.checked || null })}
+          />
+          With a failed trace
+        </label>
+        {isByTime ? null : <span className="text-xs text-muted">Sorted by a sum, all sessions of the range are shown.</span>}
+      </div>
+      <div className="flex min-h-0 flex-1 flex-col bg-surface">
+        <PagedList
+          label="Sessions"
+          noun={["session", "sessions"]}
+          query={query}
+          columns={COLUMNS}
+          keyOf={(row) => row.session_id}
+          hrefOf={(row) => `/sessions/${encodeURIComponent(row.session_id)}`}
+          directionOf={(sort) => (state.sort === sort ? "descending" : "none")}
+          onSort={(sort) => void setState({ sort: SORTS.find((name) => name === sort) ?? null })}
+          onClear={isFiltered ? () => void setState({ user_id: null, has_error: null }) : undefined}
+          empty={
+            <EmptyState icon={<MessagesSquare aria-hidden />} title="No sessions in this range">
+              Traces that name a session (session.id, gen_ai.conversation.id, or session_id) are put together here.
+            </EmptyState>
+          }
+        />
+      </div>
+    </div>
+  );
+}
