@@ -43,7 +43,7 @@ export function formatMoney(value: Value): string {
   if (size >= 0.1) return `${sign}$${cents.format(size)}`;
   if (size < 1e-9) return `${sign}$<0.000000001`;
   const places = Math.min(12, 1 - Math.floor(Math.log10(size)));
-  return `${sign}$${size.toFixed(places)}`;
+  return `${sign}$${trimZeros(size.toFixed(places))}`;
 }
 
 /** 0.8 ms, 842 ms, 2.4 s, 3 min 20 s, 2 h 5 min. */

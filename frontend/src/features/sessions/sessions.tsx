@@ -19,17 +19,17 @@ const SORTS = ["last_activity", "first_activity", "trace_count", "error_count", 
 const PAGE = 100;
 
 const COLUMNS: readonly VirtualColumn<Session>[] = [
-  { id: "last", label: "Last activity", width: 110, sort: "last_activity", cell: (row) => <Ago value={row.last_activity} /> },
+  { id: "last", label: "Last activity", width: 100, sort: "last_activity", cell: (row) => <Ago value={row.last_activity} /> },
   { id: "status", label: "Status", width: 86, cell: (row) => <StatusBadge status={row.status} /> },
-  { id: "session", label: "Session", width: 150, cell: (row) => <span className="font-mono text-xs">{shortId(row.session_id, 20)}</span> },
-  { id: "input", label: "Began with", width: 200, grows: true, cell: (row) => <span className="text-muted">{row.input_preview ?? MISSING}</span> },
-  { id: "agents", label: "Agents", width: 130, cell: (row) => row.agents.join(", ") || MISSING },
-  { id: "user", label: "User", width: 120, cell: (row) => row.user_ids.join(", ") || MISSING },
-  { id: "traces", label: "Traces", width: 64, align: "right", sort: "trace_count", cell: (row) => formatCount(row.trace_count) },
-  { id: "errors", label: "Failed", width: 64, align: "right", sort: "error_count", cell: (row) => formatCount(row.error_count) },
-  { id: "duration", label: "Span of time", width: 96, align: "right", cell: (row) => formatDuration(row.duration_ms) },
-  { id: "tokens", label: "Tokens", width: 70, align: "right", sort: "tokens_total", cell: (row) => formatCount(row.tokens_total) },
-  { id: "cost", label: "Cost", width: 78, align: "right", sort: "cost_usd", cell: (row) => formatMoney(row.cost_usd) },
+  { id: "session", label: "Session", width: 140, cell: (row) => <span className="font-mono text-xs">{shortId(row.session_id, 20)}</span> },
+  { id: "input", label: "Began with", width: 130, grows: true, cell: (row) => <span className="text-muted">{row.input_preview ?? MISSING}</span> },
+  { id: "agents", label: "Agents", width: 110, cell: (row) => row.agents.join(", ") || MISSING },
+  { id: "user", label: "User", width: 104, cell: (row) => row.user_ids.join(", ") || MISSING },
+  { id: "traces", label: "Traces", width: 52, align: "right", sort: "trace_count", cell: (row) => formatCount(row.trace_count) },
+  { id: "errors", label: "Failed", width: 48, align: "right", sort: "error_count", cell: (row) => formatCount(row.error_count) },
+  { id: "duration", label: "Lasted", width: 84, align: "right", cell: (row) => formatDuration(row.duration_ms) },
+  { id: "tokens", label: "Tokens", width: 60, align: "right", sort: "tokens_total", cell: (row) => formatCount(row.tokens_total) },
+  { id: "cost", label: "Cost", width: 66, align: "right", sort: "cost_usd", cell: (row) => formatMoney(row.cost_usd) },
 ];
 
 /** By a sum the gateway can filter by environment only. */
