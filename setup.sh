@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Prepares this checkout: Python environment, dependencies, .env. Running it again changes nothing.
-#   ./setup.sh [--dev]      --dev adds what the tests need
+# Prepares this checkout: Python environment, dependencies, .env, the dashboard. Running it again changes nothing.
+#   ./setup.sh [--dev] [--no-frontend]
+#   --dev adds what the tests need and leaves building the dashboard to ./start.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 lock=requirements.lock
-case "${1:-}" in
-  "") ;;
-  --dev) lock=requirements-dev.lock ;;
-  *) echo "usage: ./setup.sh [--dev]" >&2; exit 2 ;;
-esac
+dashboard=
+for option in "$@"; do
+  case "$option" in
+    --dev) lock=requirements-dev.lock dashboard=${dashboard:---no-build} ;;
+    --no-frontend) dashboard=$option ;;
+    *) echo "usage: ./setup.sh [--dev] [--no-frontend]" >&2; exit 2 ;;
+  esac
+done
 
 # Debian ships Python without ensurepip; its pip can then serve the new environment as well.
 has_pip() {
@@ -56,4 +60,4 @@ if ! cmp -s "backend/$lock" "$stamp" || ! .venv/bin/python -c '' 2>/dev/null; th
 fi
 
 cd backend
-exec ../.venv/bin/python -m launcher setup
+exec ../.venv/bin/python -m launcher setup $dashboard

@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-./setup.sh
+case " $* " in
+  *" --no-frontend "*) ./setup.sh --no-frontend ;;
+  *) ./setup.sh ;;
+esac
 cd backend
 exec ../.venv/bin/python -m launcher up "$@"

@@ -16,5 +16,5 @@ export default defineConfig([
       "react/no-danger": "error",
     },
   },
-  globalIgnores([".next/**", "next-env.d.ts", "src/api/schema.d.ts"]),
+  globalIgnores([".next/**", ".build/**", "next-env.d.ts", "src/api/schema.d.ts"]),
 ]);

@@ -12,10 +12,12 @@ from typing import NoReturn
 
 from launcher import guide
 from launcher.config import PROJECT
+from launcher.dashboard import NODE_MISSING, Dashboard
 from launcher.deployment import BACKEND, ENV_FILE, Deployment
 from launcher.environment import complete_env_file
 from launcher.errors import LauncherError
-from launcher.lifecycle import start, stop, wait_for_end
+from launcher.lifecycle import report, start, stop, wait_for_end
+from launcher.programs import DASHBOARD
 from launcher.status import read_status, render_table
 from launcher.supervision import Supervisor
 
@@ -23,7 +25,9 @@ from launcher.supervision import Supervisor
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="launcher", description="Runs the platform on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("setup", help="write .env, or complete it")
+    setup = commands.add_parser("setup", help="write .env, or complete it, and prepare the dashboard")
+    setup.add_argument("--no-frontend", action="store_true", help="leave the dashboard out; no Node is needed")
+    setup.add_argument("--no-build", action="store_true", help="install the dashboard's packages without building it")
     up = commands.add_parser("up", help="start everything and wait until it is ready")
     up.add_argument("--demo", action="store_true", help="fill a demo workspace once everything is ready")
     up.add_argument("--no-frontend", action="store_true", help="start without the dashboard")
@@ -37,19 +41,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _setup() -> int:
+def _setup(options: argparse.Namespace) -> int:
     for note in complete_env_file(ENV_FILE, PROJECT / ".env.example", os.environ):
         print(f"  {note}")
+    if options.no_frontend:
+        return 0
+    dashboard = Dashboard.find()
+    if dashboard is None:
+        print(f"  {NODE_MISSING}: the dashboard is left out, everything else works")
+        return 0
+    dashboard.install()
+    if not options.no_build:
+        dashboard.build()
     return 0
 
 
 def _up(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    deployment = Deployment.current()
+    deployment = Deployment.current(with_dashboard=not options.no_frontend)
     # A stop by a service manager or a closed terminal ends things as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     start(deployment, attached=options.foreground)
+    _tell_what_is_left_out(deployment, wanted=not options.no_frontend)
     print(f"Ready after {time.monotonic() - began:.1f} s.\n\n{guide.addresses(deployment)}", flush=True)
     if options.demo:
         gateway = deployment.url(deployment.ports["GATEWAY_PORT"])
@@ -57,6 +71,7 @@ def _up(options: argparse.Namespace) -> int:
         result = subprocess.run(command, cwd=BACKEND, env=deployment.environment, check=False)
         if result.returncode:
             raise LauncherError("the demo data could not be generated; everything else runs")
+        print(guide.demo_steps(deployment), flush=True)
     else:
         print(f"\n{guide.first_steps(deployment)}", flush=True)
     if options.foreground:
@@ -69,6 +84,15 @@ def _up(options: argparse.Namespace) -> int:
             return 0
         raise LauncherError("the supervisor ended")
     return 0
+
+
+def _tell_what_is_left_out(deployment: Deployment, *, wanted: bool) -> None:
+    if not wanted or deployment.runs(DASHBOARD):
+        return
+    if deployment.dashboard:
+        report(DASHBOARD, "left out", "it was when this began; ./stop.sh and ./start.sh add it")
+    else:
+        report(DASHBOARD, "left out", "it is not built: run ./setup.sh" if Dashboard.find() else NODE_MISSING)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -89,7 +113,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _render() -> int:
-    deployment = Deployment.current()
+    deployment = Deployment.current(with_dashboard=True)
     print(Supervisor(deployment).render(deployment.programs()))
     return 0
 
@@ -107,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         match options.command:
             case "setup":
-                return _setup()
+                return _setup(options)
             case "up":
                 return _up(options)
             case "down":

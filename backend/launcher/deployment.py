@@ -12,11 +12,14 @@ from pydantic import SecretStr
 
 from launcher import exec as wrapper
 from launcher.config import PROJECT, LauncherSettings
+from launcher.dashboard import Dashboard
 from launcher.environment import merged_environment
 from launcher.errors import LauncherError
 from launcher.ports import choose_port
 from launcher.postgres import EmbeddedPostgres
 from launcher.programs import (
+    DASHBOARD,
+    DASHBOARD_PORT,
     POSTGRES_PORT,
     REDIS_PORT,
     SERVICE_STOP_SECONDS,
@@ -46,13 +49,18 @@ class Instance:
 class Deployment:
     """Everything that follows from the environment; creating it touches nothing."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], dashboard: Dashboard | None = None) -> None:
         """Derive a deployment from a complete environment.
+
+        Args:
+            environment: Every setting.
+            dashboard: The dashboard that runs with the services, if one does.
 
         Raises:
             LauncherError: A setting is not valid.
         """
         self.given = dict(environment)
+        self.dashboard = dashboard
         self.settings = LauncherSettings.read(environment)
         self.data_dir = self.settings.data_dir
         self.run_dir = self.data_dir / "run"
@@ -62,9 +70,14 @@ class Deployment:
             raise LauncherError("the paths of project, data and logs must not contain '%', ' ;', ' #' or a line break")
 
     @classmethod
-    def current(cls) -> "Deployment":
-        """Return the deployment of this checkout under this process's environment."""
-        return cls(merged_environment(ENV_FILE, os.environ))
+    def current(cls, *, with_dashboard: bool = False) -> "Deployment":
+        """Return the deployment of this checkout under this process's environment.
+
+        Args:
+            with_dashboard: Whether the dashboard runs with the services where it can.
+        """
+        dashboard = Dashboard.find() if with_dashboard else None
+        return cls(merged_environment(ENV_FILE, os.environ), dashboard if dashboard and dashboard.is_built else None)
 
     @cached_property
     def postgres(self) -> EmbeddedPostgres | None:
@@ -121,9 +134,9 @@ class Deployment:
             stores[POSTGRES_PORT[0]] = self.postgres.port
         if self.valkey:
             stores[REDIS_PORT[0]] = self.valkey.port
-        return stores | {
-            name: self.port(name, standard) for service in SERVICES for name, standard in service.ports.items()
-        }
+        services = {name: self.port(name, standard) for service in SERVICES for name, standard in service.ports.items()}
+        dashboard = {DASHBOARD_PORT[0]: self.port(*DASHBOARD_PORT)} if self.dashboard else {}
+        return stores | services | dashboard
 
     @property
     def host(self) -> str:
@@ -134,6 +147,9 @@ class Deployment:
         """Return the address of a local port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{port}"
+
+    def _public_url(self, port: int) -> str:
+        return self.url(port).replace("127.0.0.1", "localhost")
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -150,7 +166,9 @@ class Deployment:
             if not service.part_of:
                 values.setdefault(f"{service.name.upper()}_URL", self.url(port))
             if service.public_url:
-                values.setdefault(service.public_url, self.url(port).replace("127.0.0.1", "localhost"))
+                values.setdefault(service.public_url, self._public_url(port))
+        # Also without the dashboard: one that is run by hand is expected there.
+        values.setdefault("PUBLIC_DASHBOARD_URL", self._public_url(self.port(*DASHBOARD_PORT)))
         # Known from the first start on, lest the demo's registration pass for that of an administrator.
         values.setdefault("DEMO_EMAIL", DEMO_EMAIL)
         values["AGENTOBS_DATA_DIR"] = str(self.data_dir)
@@ -171,7 +189,20 @@ class Deployment:
         for service in SERVICES:
             workers = range(1, self._workers(service) + 1)
             programs.extend(self._service_program(service, number, taken) for number in workers)
+        if self.dashboard:
+            programs.append(self._dashboard_program(self.dashboard))
         return programs
+
+    def _dashboard_program(self, dashboard: Dashboard) -> Program:
+        port = self.ports[DASHBOARD_PORT[0]]
+        command = dashboard.command(
+            host=self.settings.bind_host,
+            port=port,
+            gateway=self.environment["GATEWAY_URL"],
+            public_gateway=self.environment["PUBLIC_GATEWAY_URL"],
+            given=self.given,
+        )
+        return Program(DASHBOARD, tuple(self._guarded(DASHBOARD, command)), port, "TERM", SERVICE_STOP_SECONDS)
 
     def _workers(self, service: Service) -> int:
         return int(getattr(self.settings, service.workers.lower())) if service.workers else 1
@@ -184,13 +215,7 @@ class Deployment:
             port = choose_port(port, taken)
             taken.add(port)
         niceness = [shutil.which("nice") or "nice", "-n", str(service.niceness)] if service.niceness else []
-        command = wrapper.command_line(
-            [*niceness, sys.executable, "-m", service.module, service.package],
-            # A service whose supervisor was killed is killed as well: nothing would be left to end one that hangs.
-            death_signal="KILL",
-            lock=self.run_dir / f"{name}.lock",
-            lock_wait=SERVICE_STOP_SECONDS,
-        )
+        command = self._guarded(name, [*niceness, sys.executable, "-m", service.module, service.package])
         return Program(
             name,
             tuple(command),
@@ -198,6 +223,15 @@ class Deployment:
             "TERM",
             SERVICE_STOP_SECONDS,
             environment={"SERVICE_NAME": name, setting: str(port)},
+        )
+
+    def _guarded(self, name: str, command: list[str]) -> list[str]:
+        return wrapper.command_line(
+            command,
+            # A service whose supervisor was killed is killed as well: nothing would be left to end one that hangs.
+            death_signal="KILL",
+            lock=self.run_dir / f"{name}.lock",
+            lock_wait=SERVICE_STOP_SECONDS,
         )
 
     def create_folders(self) -> None:
@@ -217,6 +251,11 @@ class Deployment:
         """Record the programs' ports for ``status`` and this checkout for whoever else wants the folder."""
         ports = {program.name: program.port for program in programs}
         write_private(self.run_dir / "instance.json", json.dumps({"project": str(PROJECT), "ports": ports}))
+
+    def runs(self, program: str) -> bool:
+        """Return whether the last start began ``program``."""
+        instance = self.read_instance()
+        return instance is not None and program in instance.ports
 
     def read_instance(self) -> Instance | None:
         """Return what the last start recorded."""

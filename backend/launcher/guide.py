@@ -1,6 +1,7 @@
 """What the user reads when everything runs."""
 
 from launcher.deployment import Deployment
+from launcher.programs import DASHBOARD
 
 _FIRST_STEPS = """\
 First steps
@@ -18,12 +19,20 @@ First steps
   4. Read it back:
      curl -s '{gateway}/api/v1/traces?range=1h' -H 'Authorization: Bearer KEY'
 """
+_FIRST_STEPS_IN_DASHBOARD = """\
+First steps
+  1. Open {dashboard}/register and create an account.
+  2. Create an API key there, and send a first trace as the page shows.
+  With data to look at: ./start.sh --demo fills a workspace and prints its login.
+"""
 
 
 def addresses(deployment: Deployment) -> str:
     """Return where to reach what."""
     ports = deployment.ports
+    dashboard = [("Dashboard", _dashboard_url(deployment))] if deployment.runs(DASHBOARD) else []
     rows = [
+        *dashboard,
         ("Gateway", gateway_url(deployment)),
         ("OTLP/HTTP", deployment.url(ports["OTLP_HTTP_PORT"])),
         ("OTLP/gRPC", f"{deployment.host}:{ports['OTLP_GRPC_PORT']}"),
@@ -35,9 +44,22 @@ def addresses(deployment: Deployment) -> str:
 
 def first_steps(deployment: Deployment) -> str:
     """Return how to register, create a key and send a trace."""
+    if deployment.runs(DASHBOARD):
+        return _FIRST_STEPS_IN_DASHBOARD.format(dashboard=_dashboard_url(deployment))
     return _FIRST_STEPS.format(gateway=gateway_url(deployment))
+
+
+def demo_steps(deployment: Deployment) -> str:
+    """Return how to look at the demo workspace, whose login was printed before."""
+    if deployment.runs(DASHBOARD):
+        return f"\nOpen {_dashboard_url(deployment)}/login and sign in with this login."
+    return ""
 
 
 def gateway_url(deployment: Deployment) -> str:
     """Return the public address of the gateway."""
     return deployment.environment["PUBLIC_GATEWAY_URL"].rstrip("/")
+
+
+def _dashboard_url(deployment: Deployment) -> str:
+    return deployment.environment["PUBLIC_DASHBOARD_URL"].rstrip("/")

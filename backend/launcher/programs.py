@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 STORES = ("postgres", "valkey")
 POSTGRES_PORT = ("POSTGRES_PORT", 5432)
 REDIS_PORT = ("REDIS_PORT", 6379)
+DASHBOARD = "dashboard"
+DASHBOARD_PORT = ("FRONTEND_PORT", 3000)
 
 # Services get as long as their own grace period and a little more.
 SERVICE_STOP_SECONDS = 30
@@ -76,6 +78,5 @@ class Program:
 
 def standard_ports() -> dict[str, int]:
     """Return every port setting with its standard value."""
-    return dict([POSTGRES_PORT, REDIS_PORT]) | {
-        name: port for service in SERVICES for name, port in service.ports.items()
-    }
+    services = {name: port for service in SERVICES for name, port in service.ports.items()}
+    return dict([POSTGRES_PORT, REDIS_PORT]) | services | dict([DASHBOARD_PORT])

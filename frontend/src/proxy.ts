@@ -51,5 +51,5 @@ function contentPolicy(nonce: string): string {
 }
 
 export const config = {
-  matcher: [{ source: "/((?!api/|_next/|favicon|icon).*)", missing: [{ type: "header", key: "next-router-prefetch" }] }],
+  matcher: [{ source: "/((?!api/|_next/|favicon|icon|health$|ready$).*)", missing: [{ type: "header", key: "next-router-prefetch" }] }],
 };

@@ -135,7 +135,14 @@ class Settings(ServiceSettings):
     @cached_property
     def browser_origins(self) -> list[str]:
         """Return the origins whose scripts may read answers."""
-        return self.cors_origins or [_origin(self.public_dashboard_url)]
+        if self.cors_origins:
+            return self.cors_origins
+        dashboard = _origin(self.public_dashboard_url)
+        # People open a dashboard on their own machine under either name.
+        for name, other in (("localhost", "127.0.0.1"), ("127.0.0.1", "localhost")):
+            if urlsplit(dashboard).hostname == name:
+                return [dashboard, dashboard.replace(f"//{name}", f"//{other}")]
+        return [dashboard]
 
 
 def _origin(url: str) -> str:

@@ -245,6 +245,23 @@ async def test_browsers_are_let_in_from_configured_origins_only(make_settings: S
         make_settings(cors_origins="*")
 
 
+@pytest.mark.parametrize(
+    ("dashboard", "origins"),
+    [
+        ("https://traces.example.com", {"https://traces.example.com"}),
+        ("http://localhost:3010/", {"http://localhost:3010", "http://127.0.0.1:3010"}),
+        ("http://127.0.0.1:3010", {"http://localhost:3010", "http://127.0.0.1:3010"}),
+        ("http://localhost.example.com:3010", {"http://localhost.example.com:3010"}),
+    ],
+)
+def test_the_dashboards_origin_is_allowed_under_each_of_its_names(
+    make_settings: SettingsFactory, dashboard: str, origins: set[str]
+) -> None:
+    settings = make_settings(public_dashboard_url=dashboard)
+    assert set(settings.browser_origins) == origins
+    assert make_settings(cors_origins="https://app.example").browser_origins == ["https://app.example"]
+
+
 async def test_the_document_describes_routes_and_errors(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     login = document["paths"]["/api/v1/auth/login"]["post"]

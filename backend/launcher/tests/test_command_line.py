@@ -53,7 +53,7 @@ def run_step(command: str) -> dict[str, Any]:
 def test_fresh_installation_starts_and_its_first_steps_work(
     installation: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["setup"]) == 0
+    assert main(["setup", "--no-frontend"]) == 0
     assert main(["up", "--no-frontend"]) == 0
     register, create_key, send, read = steps(capsys.readouterr().out)
     token = run_step(register)["access_token"]
@@ -83,7 +83,7 @@ def test_start_without_set_up_says_what_to_do(installation: Path, capsys: pytest
 
 
 def test_render_prints_what_would_run(installation: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["setup"])
+    main(["setup", "--no-frontend"])
     capsys.readouterr()
     assert main(["render"]) == 0
     assert "[program:gateway]" in capsys.readouterr().out

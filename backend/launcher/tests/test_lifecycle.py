@@ -16,6 +16,7 @@ from launcher.errors import LauncherError
 from launcher.programs import Service
 from launcher.status import read_status
 from launcher.supervision import Supervisor
+from launcher.tests.dashboards import write_frontend
 from launcher.tests.helpers import eventually, fetch, free_port
 
 pytestmark = [
@@ -141,6 +142,26 @@ async def test_two_instances_run_side_by_side(running: Deployment, stopped: Depl
     assert (await fetch(stopped.environment["POSTGRES_URL"], "select to_regclass('only_here')"))[0][0] is None
     lifecycle.stop(stopped)
     assert read_status(running).healthy
+
+
+def test_the_dashboard_runs_with_the_services(running: Deployment, stopped: Deployment, folder: Path) -> None:
+    (folder / "frontend").mkdir()
+    dashboard = write_frontend(folder / "frontend")
+    dashboard.build()
+    nobody = "http://127.0.0.1:1"
+    addresses = {"GATEWAY_URL": nobody, "PUBLIC_GATEWAY_URL": nobody}
+    given = {**stopped.given, **external_stores(running), **addresses}
+    deployment = Deployment({**given, "FRONTEND_PORT": str(free_port())}, dashboard)
+    lifecycle.start(deployment)
+    status = {process.name: process for process in read_status(Deployment(given)).processes}
+    assert set(status) == {"supervisord", "query", "dashboard"}
+    assert status["dashboard"].health == "healthy"
+    assert status["dashboard"].port == deployment.ports["FRONTEND_PORT"]
+    assert deployment.runs("dashboard")
+    (pid,) = [process.pid for name, process in status.items() if name == "dashboard"]
+    assert lifecycle.stop(Deployment(given))
+    assert pid is not None
+    assert gone(pid)
 
 
 def test_data_folder_of_another_checkout_is_refused(running: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
