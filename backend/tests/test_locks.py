@@ -1,14 +1,18 @@
 """The locked packages are those that the project asks for: what only the tests install hides what users lack."""
 
+import json
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 BACKEND = Path(__file__).resolve().parents[1]
+NODE_FOLDERS = (BACKEND.parent / "frontend", BACKEND / "tests" / "timescale")
 
 
 def _locked(name: str) -> dict[str, str]:
@@ -77,3 +81,44 @@ def test_every_process_starts_with_the_packages_that_users_get() -> None:
         check=False,
     )
     assert found.returncode == 0, found.stderr
+
+
+def _node_lock(folder: Path) -> dict[str, dict[str, Any]]:
+    packages: dict[str, dict[str, Any]] = json.loads((folder / "package-lock.json").read_text())["packages"]
+    return packages
+
+
+def _is_locked(name: str, wanted_by: str, packages: dict[str, dict[str, Any]]) -> bool:
+    """Return whether a package finds another beside itself or in a folder around it, as Node looks for it."""
+    folder = wanted_by
+    while True:
+        if f"{folder}/node_modules/{name}".lstrip("/") in packages:
+            return True
+        if not folder:
+            return False
+        folder = folder.rpartition("node_modules/")[0].rstrip("/")
+
+
+@pytest.mark.parametrize("folder", NODE_FOLDERS, ids=lambda folder: folder.name)
+def test_a_lock_of_node_names_no_registry_and_can_be_verified(folder: Path) -> None:
+    packages = _node_lock(folder)
+    own = packages.pop("")
+    assert packages
+    assert [name for name, entry in packages.items() if "resolved" in entry] == []
+    assert [name for name, entry in packages.items() if not str(entry.get("integrity", "")).startswith("sha512-")] == []
+    project = json.loads((folder / "package.json").read_text())
+    for kind in ("dependencies", "devDependencies"):
+        assert own.get(kind) == project.get(kind)
+
+
+@pytest.mark.parametrize("folder", NODE_FOLDERS, ids=lambda folder: folder.name)
+def test_a_lock_of_node_holds_the_packages_of_every_platform(folder: Path) -> None:
+    # npm leaves out, without a word, what its registry does not serve; installing then fails on those platforms.
+    packages = _node_lock(folder)
+    missing = [
+        f"{name} of {path}"
+        for path, entry in packages.items()
+        for name in entry.get("optionalDependencies", ())
+        if not _is_locked(name, path, packages)
+    ]
+    assert missing == []
