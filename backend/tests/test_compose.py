@@ -13,6 +13,7 @@ import yaml
 from launcher.config import LauncherSettings
 from launcher.container import DATABASE_PASSWORD_FILE, DEFAULT_FOLDER, REDIS_CONFIG_FILE, SERVICES_FILE
 from launcher.environment import GENERATED_SECRETS
+from launcher.programs import DASHBOARD, DASHBOARD_PORT
 from launcher.programs import SERVICES as PROGRAMS
 from shared.serve import SERVICES
 
@@ -28,6 +29,10 @@ FOREIGN_NAMES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD_FILE", "TIME
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|SALT|TOKEN|KEY")
 SUBSTITUTION = re.compile(r"\$\{[A-Z_]+(?::-((?:[^${}]|\$\{[^}]*\})*))?\}")
 DOCKERFILE = (BACKEND / "Dockerfile").read_text()
+FRONTEND = PROJECT / "frontend"
+DASHBOARD_DOCKERFILE = (FRONTEND / "Dockerfile").read_text()
+# Names that the server of Next.js reads by itself.
+SERVER_NAMES = {"PORT", "HOSTNAME"}
 
 
 def _known_settings() -> set[str]:
@@ -59,7 +64,7 @@ def test_the_file_follows_the_compose_specification() -> None:
 
 
 def test_every_service_that_exists_runs_under_its_own_image() -> None:
-    assert {program.name for program in PROGRAMS} == set(OWN) - ONE_SHOT
+    assert {program.name for program in PROGRAMS} | {DASHBOARD} == set(OWN) - ONE_SHOT
     assert {program.package for program in PROGRAMS} == set(SERVICES)
     for program in PROGRAMS:
         container = OWN[program.name]
@@ -111,13 +116,19 @@ def test_nothing_is_declared_in_vain() -> None:
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_every_variable_is_a_setting(name: str) -> None:
     given = set(CONTAINERS[name].get("environment", {}))
-    assert given <= (FOREIGN_NAMES if name in STORES else _known_settings())
+    if name == DASHBOARD:
+        sources = "".join(path.read_text() for path in (FRONTEND / "src" / "server").glob("*.ts"))
+        assert given <= SERVER_NAMES | set(re.findall(r"process\.env\.([A-Z_]+)", sources))
+    else:
+        assert given <= (FOREIGN_NAMES if name in STORES else _known_settings())
 
 
 def test_addresses_lead_to_containers() -> None:
     texts = [str(value) for container in OWN.values() for value in container.get("environment", {}).values()]
     hosts = {host for text in texts for host in re.findall(r"[@/]([a-z]+):\d+", text)} - {"localhost"}
-    assert hosts == STORES | {"ingestion", "processing", "query"}
+    assert hosts == STORES | {"ingestion", "processing", "query", "gateway"}
+    port = OWN["gateway"]["environment"]["GATEWAY_PORT"]
+    assert OWN[DASHBOARD]["environment"]["GATEWAY_URL"] == f"http://gateway:{port}"
     for service in ("ingestion", "processing", "query"):
         url = CONTAINERS["gateway"]["environment"][f"{service.upper()}_URL"]
         assert url == f"http://{service}:{OWN[service]['environment'][f'{service.upper()}_PORT']}"
@@ -128,7 +139,7 @@ def test_ports_are_published_once_and_on_loopback_unless_asked_for() -> None:
     outside = [port.rsplit(":", 1)[0] for port in published]
     assert len(outside) == len(set(outside))
     assert all(port.startswith("127.0.0.1:") for port in published)
-    assert {port.rsplit(":", 1)[1] for port in published} == {"8000", "8001", "4318", "4317"}
+    assert {port.rsplit(":", 1)[1] for port in published} == {"8000", "8001", "4318", "4317", str(DASHBOARD_PORT[1])}
 
 
 def test_S28_no_secret_stands_in_the_file() -> None:
@@ -208,10 +219,13 @@ def test_images_are_pinned() -> None:
         assert re.fullmatch(r"[a-z/]+:\d+\.?\d*[\w.-]*", CONTAINERS[name]["image"])
 
 
-def test_the_dockerfile_takes_its_base_as_argument_and_ends_unprivileged() -> None:
-    lines = [line for line in DOCKERFILE.splitlines() if line and not line.startswith("#")]
+@pytest.mark.parametrize(
+    ("dockerfile", "build"), [(DOCKERFILE, COMPOSE["x-build"]), (DASHBOARD_DOCKERFILE, OWN[DASHBOARD]["build"])]
+)
+def test_a_dockerfile_takes_its_base_as_argument_and_ends_unprivileged(dockerfile: str, build: dict[str, Any]) -> None:
+    lines = [line for line in dockerfile.splitlines() if line and not line.startswith("#")]
     assert lines[0].startswith("ARG BASE_IMAGE=")
-    assert _default(COMPOSE["x-build"]["args"]["BASE_IMAGE"]) == lines[0].removeprefix("ARG BASE_IMAGE=")
+    assert _default(build["args"]["BASE_IMAGE"]) == lines[0].removeprefix("ARG BASE_IMAGE=")
     stages = [line for line in lines if line.startswith("FROM ")]
     assert len(stages) == 2
     assert all(stage.startswith("FROM ${BASE_IMAGE}") for stage in stages)
@@ -224,6 +238,24 @@ def test_what_the_dockerfile_copies_exists(service: str) -> None:
     assert sources
     for source in sources:
         assert (BACKEND / source.replace("${SERVICE}", service)).exists()
+
+
+def test_what_the_dashboards_image_is_built_from_exists_and_reaches_the_builder() -> None:
+    sources = [line.split()[1:-1] for line in re.findall(r"^COPY (?!--from).*", DASHBOARD_DOCKERFILE, re.MULTILINE)]
+    copied = {name for names in sources for name in names}
+    let_through = {line[1:] for line in (FRONTEND / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == let_through
+    assert all((FRONTEND / name).exists() for name in copied)
+
+
+def test_the_dashboard_holds_no_secret_and_is_told_where_the_gateway_is() -> None:
+    assert _mounts(OWN[DASHBOARD]) == {}
+    assert "stores" not in OWN[DASHBOARD]["networks"]
+    port = str(DASHBOARD_PORT[1])
+    assert f"PORT={port}" in DASHBOARD_DOCKERFILE
+    assert str(OWN[DASHBOARD]["environment"]["PORT"]) == port
+    assert f"127.0.0.1:{port}/ready" in OWN[DASHBOARD]["healthcheck"]["test"][-1]
+    assert re.search(r"^HEALTHCHECK .*\n.*/ready", DASHBOARD_DOCKERFILE, re.MULTILINE)
 
 
 def test_the_image_holds_every_package_that_its_code_imports() -> None:
