@@ -29,7 +29,7 @@ export function LoginForm({ next, expired, reset }: { next: string | null; expir
           </Link>
           <p>
             New here?{" "}
-            <Link href="/register" className="text-accent hover:underline">
+            <Link href="/register" className="text-accent underline">
               Create an account
             </Link>
           </p>

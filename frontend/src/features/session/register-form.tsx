@@ -33,7 +33,7 @@ export function RegisterForm({ withSetupToken }: { withSetupToken: boolean }) {
       below={
         <p>
           Already have an account?{" "}
-          <Link href="/login" className="text-accent hover:underline">
+          <Link href="/login" className="text-accent underline">
             Sign in
           </Link>
         </p>

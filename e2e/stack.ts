@@ -1,0 +1,74 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+const PROJECT = path.join(__dirname, "..");
+/** Settings under which a checkout's own .env would lead to somebody's data. */
+const ELSEWHERE = ["TIMESCALE_URL", "TIMESCALE_READ_URL", "POSTGRES_URL", "REDIS_URL", "REDIS_CACHE_URL", "LOG_DIR", "SETUP_TOKEN"];
+
+/**
+ * Starts the platform as its users do, with an empty data folder and ports of its own, and returns what stops it.
+ *
+ * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone.
+ */
+export default async function startStack(): Promise<(() => void) | undefined> {
+  if (process.env.E2E_DASHBOARD_URL && process.env.E2E_GATEWAY_URL) return undefined;
+  const folder = mkdtempSync(path.join(tmpdir(), "ao-e2e-"));
+  const ports = await freePorts();
+  const environment = {
+    ...process.env,
+    ...Object.fromEntries(ELSEWHERE.map((name) => [name, ""])),
+    ...ports,
+    AGENTOBS_DATA_DIR: folder,
+    BIND_HOST: "127.0.0.1",
+    ENVIRONMENT: "development",
+    REGISTRATION: "open",
+    PUBLIC_GATEWAY_URL: `http://localhost:${ports.GATEWAY_PORT}`,
+    PUBLIC_DASHBOARD_URL: `http://localhost:${ports.FRONTEND_PORT}`,
+  };
+  const stop = () => {
+    run("./stop.sh", environment);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    run("./start.sh", environment);
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  process.env.E2E_DASHBOARD_URL = environment.PUBLIC_DASHBOARD_URL;
+  process.env.E2E_GATEWAY_URL = environment.PUBLIC_GATEWAY_URL;
+  return stop;
+}
+
+function run(command: string, environment: NodeJS.ProcessEnv): void {
+  const { status, error } = spawnSync(command, { cwd: PROJECT, env: environment, stdio: "inherit" });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${command} ended with exit code ${status}`);
+}
+
+/** A free port for every setting of one. */
+async function freePorts(): Promise<Record<string, string>> {
+  const template = readFileSync(path.join(PROJECT, ".env.example"), "utf8");
+  const names = [...template.matchAll(/^([A-Z_]+_PORT)=\d+$/gm)].map((match) => match[1] ?? "");
+  // All are held at once, so that none comes twice.
+  const servers = await Promise.all(names.map(listen));
+  const found = Object.fromEntries(names.map((name, index) => [name, String(portOf(servers[index]))]));
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return found;
+}
+
+function listen(): Promise<ReturnType<typeof createServer>> {
+  return new Promise((done, fail) => {
+    const server = createServer().once("error", fail);
+    server.listen(0, "127.0.0.1", () => done(server));
+  });
+}
+
+function portOf(server: ReturnType<typeof createServer> | undefined): number {
+  const address = server?.address();
+  if (!address || typeof address === "string") throw new Error("the port of a listening server is not known");
+  return address.port;
+}
