@@ -22,6 +22,7 @@ PAGES = sorted(
         *(PROJECT / "docs").rglob("*.md"),
         *(PROJECT / "bench").glob("*.md"),
         *BACKEND.glob("*/README.md"),
+        PROJECT / "frontend" / "README.md",
     ]
 )
 # The list of departures names what was planned, too.
@@ -30,8 +31,16 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 ADDRESS = re.compile(r"/(?:api/v1|v1)/[A-Za-z0-9_{}$/-]+")
 SETTING = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`")
-# Variables of Compose, of the Dockerfile and of other images.
-OTHER_NAMES = {"BASE_IMAGE", "PUBLISH_ADDRESS", "POSTGRES_PASSWORD_FILE"}
+# Variables of Compose, of the Dockerfiles, of other images and of what runs the dashboard.
+OTHER_NAMES = {
+    "BASE_IMAGE",
+    "NODE_IMAGE",
+    "PUBLISH_ADDRESS",
+    "POSTGRES_PASSWORD_FILE",
+    "GATEWAY_URL",
+    "NODE_OPTIONS",
+    "NODE_EXTRA_CA_CERTS",
+}
 
 
 def _name(page: Path) -> str:
