@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -15,6 +16,8 @@ const ELSEWHERE = ["TIMESCALE_URL", "TIMESCALE_READ_URL", "POSTGRES_URL", "REDIS
  */
 export default async function startStack(): Promise<(() => void) | undefined> {
   if (process.env.E2E_DASHBOARD_URL && process.env.E2E_GATEWAY_URL) return undefined;
+  // Building takes its time, in which others could take the ports.
+  run("./setup.sh", process.env);
   const folder = mkdtempSync(path.join(tmpdir(), "ao-e2e-"));
   const ports = await freePorts();
   const environment = {
@@ -49,26 +52,22 @@ function run(command: string, environment: NodeJS.ProcessEnv): void {
   if (status !== 0) throw new Error(`${command} ended with exit code ${status}`);
 }
 
-/** A free port for every setting of one. */
+/** A free port for every setting of one, below those that systems give to whoever asks for any. */
 async function freePorts(): Promise<Record<string, string>> {
   const template = readFileSync(path.join(PROJECT, ".env.example"), "utf8");
   const names = [...template.matchAll(/^([A-Z_]+_PORT)=\d+$/gm)].map((match) => match[1] ?? "");
-  // All are held at once, so that none comes twice.
-  const servers = await Promise.all(names.map(listen));
-  const found = Object.fromEntries(names.map((name, index) => [name, String(portOf(servers[index]))]));
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return found;
+  for (;;) {
+    const first = randomInt(15_000, 30_000);
+    const ports = names.map((_, index) => first + index);
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every(Boolean)) return Object.fromEntries(names.map((name, index) => [name, String(first + index)]));
+  }
 }
 
-function listen(): Promise<ReturnType<typeof createServer>> {
-  return new Promise((done, fail) => {
-    const server = createServer().once("error", fail);
-    server.listen(0, "127.0.0.1", () => done(server));
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
   });
-}
-
-function portOf(server: ReturnType<typeof createServer> | undefined): number {
-  const address = server?.address();
-  if (!address || typeof address === "string") throw new Error("the port of a listening server is not known");
-  return address.port;
 }
