@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher import guide
 from launcher.config import PROJECT
 from launcher.dashboard import Dashboard, find_node
 from launcher.deployment import Deployment
@@ -138,6 +139,16 @@ def test_the_dashboard_starts_last_on_a_port_of_its_own(dashboard: Dashboard, fo
     without = Deployment(given)
     assert "dashboard" not in [program.name for program in without.programs()]
     assert "FRONTEND_PORT" not in without.ports
+
+
+def test_its_address_comes_first_when_it_runs(dashboard: Dashboard, folder: Path) -> None:
+    given = {"AGENTOBS_DATA_DIR": str(folder / "data"), "FRONTEND_PORT": "3010", **SECRETS}
+    for deployment, runs in ((Deployment(given, dashboard), True), (Deployment(given), False)):
+        deployment.create_folders()
+        deployment.write_instance(deployment.programs())
+        assert ("http://localhost:3010" in guide.addresses(deployment).splitlines()[0]) is runs
+        assert ("http://localhost:3010/register" in guide.first_steps(deployment)) is runs
+        assert ("http://localhost:3010/login" in guide.demo_steps(deployment)) is runs
 
 
 def test_the_public_address_follows_the_port_unless_it_is_set(folder: Path) -> None:
