@@ -1,5 +1,6 @@
 import { ArrowDownRight, ArrowRight, ArrowUpRight } from "lucide-react";
 import Link from "next/link";
+import type { ReactNode } from "react";
 import type { Figure } from "@/api/schema";
 import { Sparkline } from "@/components/charts/sparkline";
 import { Tooltip } from "@/components/ui/tooltip";
@@ -20,6 +21,35 @@ interface FigureCardProps {
 /** A key figure with its change against the period before, and how it went. */
 export function FigureCard({ label, figure, format, better = "neither", trend, href, note }: FigureCardProps) {
   return (
+    <Frame label={label} value={format(figure.value)} href={href}>
+      <div className="mt-1 flex min-h-7 items-end justify-between gap-2">
+        <ChangeText figure={figure} format={format} better={better} />
+        {trend ? <Sparkline values={trend} className="h-7 w-20 shrink-0" /> : null}
+      </div>
+      {note ? <p className="mt-1 truncate text-xs text-muted">{note}</p> : null}
+    </Frame>
+  );
+}
+
+interface FactCardProps {
+  label: string;
+  value: string;
+  /** What there is to know about it. */
+  note: ReactNode;
+  href?: string;
+}
+
+/** A key figure that has no period before. */
+export function FactCard({ label, value, note, href }: FactCardProps) {
+  return (
+    <Frame label={label} value={value} href={href}>
+      <div className="mt-1 flex min-h-7 items-end text-xs text-muted">{note}</div>
+    </Frame>
+  );
+}
+
+function Frame({ label, value, href, children }: Pick<FactCardProps, "label" | "value"> & { href: string | undefined; children: ReactNode }) {
+  return (
     <div className="relative min-w-0 rounded-lg border border-line bg-surface p-3 has-[a:hover]:border-line-strong">
       <p className="truncate text-xs text-muted">
         {href ? (
@@ -31,18 +61,15 @@ export function FigureCard({ label, figure, format, better = "neither", trend, h
         )}
       </p>
       <p className="tabular mt-1 truncate text-xl font-semibold" data-figure={label}>
-        {format(figure.value)}
+        {value}
       </p>
-      <div className="mt-1 flex min-h-7 items-end justify-between gap-2">
-        <Change figure={figure} format={format} better={better} />
-        {trend ? <Sparkline values={trend} className="h-7 w-20 shrink-0" /> : null}
-      </div>
-      {note ? <p className="mt-1 truncate text-xs text-muted">{note}</p> : null}
+      {children}
     </div>
   );
 }
 
-function Change({ figure, format, better }: Pick<FigureCardProps, "figure" | "format"> & { better: NonNullable<FigureCardProps["better"]> }) {
+/** How much a figure changed against the period before, and whether that is good. */
+export function ChangeText({ figure, format, better = "neither" }: Pick<FigureCardProps, "figure" | "format" | "better">) {
   const change = figure.change_percent;
   if (change === null) return <span className="text-xs text-faint" title="Nothing is known of the period before">new</span>;
   const direction = Math.abs(change) < 0.05 ? "same" : change > 0 ? "up" : "down";

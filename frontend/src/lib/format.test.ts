@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  formatAgo, formatBytes, formatCount, formatDuration, formatMoney, formatPercent, formatShare, formatTick, formatTime, dayTicks,
+  formatAgo, formatBytes, formatCount, formatDuration, formatMoney, formatMonth, formatPercent, formatRate, formatShare, formatTick, formatTime, dayTicks,
   MISSING, shortId, toNumber,
 } from "@/lib/format";
 
@@ -10,6 +10,10 @@ describe("numbers", () => {
     [0, "0"], [1284, "1,284"], [9999, "9,999"], [12_900, "12.9 k"], [999_949, "999.9 k"], [999_950, "1 M"],
     [3_400_000, "3.4 M"], [1_200_000_000, "1.2 B"], ["9007199254740993", "9,007,199.3 B"], [2.25, "2.3"], [-12_900, "-12.9 k"],
   ])("writes %s as %s", (value, text) => expect(formatCount(value)).toBe(text));
+
+  it.each([[null, MISSING], [0, "0"], [0.0042, "0.0042"], [0.2504, "0.25"], [12.34, "12.3"], [1284, "1,284"]])("writes the rate %s as %s", (value, text) =>
+    expect(formatRate(value)).toBe(text),
+  );
 
   it("reads integers that are texts", () => expect(toNumber("42")).toBe(42));
 });
@@ -64,6 +68,7 @@ describe("times", () => {
     expect(ticks.every((time) => new Date(time).getHours() < 6)).toBe(true);
     expect(dayTicks(times.slice(0, 8))).toBeUndefined();
   });
+  it("names months in every zone alike", () => expect(formatMonth("2026-11-01")).toBe("November 2026"));
   it("answers nothing for nothing", () => expect(formatTime(null)).toBe(MISSING));
 });
 

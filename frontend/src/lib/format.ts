@@ -26,6 +26,15 @@ export function formatCount(value: Value): string {
   return `${oneDigit.format(number / 1e9)} B`;
 }
 
+const threeDigits = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 });
+
+/** How often something happens in a unit of time: 0.25, 12.3, 1,284. */
+export function formatRate(value: Value): string {
+  const number = toNumber(value);
+  if (number === null) return MISSING;
+  return Math.abs(number) < 100 ? threeDigits.format(number) : formatCount(number);
+}
+
 /** Every digit, in groups. */
 export function formatExact(value: Value): string {
   const number = toNumber(value);
@@ -99,6 +108,7 @@ const DAY_MS = 86_400_000;
 const timeOfDay = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayAndTime = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const month = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
 const complete = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
   timeZoneName: "short",
@@ -121,6 +131,12 @@ export function formatTimestamp(value: string | Date | null | undefined): string
 export function formatDay(value: string | Date | null | undefined): string {
   const date = toDate(value);
   return date === null ? MISSING : day.format(date);
+}
+
+/** November 2026, of a date without time such as 2026-11-01, which is the same month in every zone. */
+export function formatMonth(value: string): string {
+  const date = toDate(value);
+  return date === null ? MISSING : month.format(date);
 }
 
 /** just now, 3 min ago, 5 h ago, 2 d ago; in the future: in 3 min. */

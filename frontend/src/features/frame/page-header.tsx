@@ -13,11 +13,13 @@ interface PageHeaderProps {
   title: ReactNode;
   /** Whether the page is about a range of time, which is then chosen here. */
   ranged?: boolean;
+  /** Whether its charts can show the period before too. */
+  comparable?: boolean;
   /** What can be done on this page. */
   actions?: ReactNode;
 }
 
-export function PageHeader({ title, ranged = false, actions }: PageHeaderProps) {
+export function PageHeader({ title, ranged = false, comparable = false, actions }: PageHeaderProps) {
   const shell = useShell();
   return (
     <header className="sticky top-0 z-20 flex min-h-12 flex-wrap items-center gap-2 border-b border-line bg-ground/95 px-4 py-2 backdrop-blur">
@@ -31,7 +33,7 @@ export function PageHeader({ title, ranged = false, actions }: PageHeaderProps) 
           <>
             <LiveIndicator />
             <EnvironmentFilter />
-            <RangePicker />
+            <RangePicker comparable={comparable} />
           </>
         ) : null}
         <Button variant="ghost" aria-label="Search and commands" className="hidden px-2 md:inline-flex" onClick={shell.openPalette}>

@@ -1,66 +1,54 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { useSearchParams } from "next/navigation";
-import { costTrendQuery, homeKpisQuery, throughputQuery } from "@/api/figures";
-import { Chart } from "@/components/charts/chart";
+import { homeKpisQuery } from "@/api/figures";
+import type { HomeKpis, KpiPoint } from "@/api/schema";
 import { FigureCard } from "@/components/figure-card";
 import { QueryView } from "@/components/states/states";
 import { Card } from "@/components/ui/card";
-import { Skeleton } from "@/components/ui/skeleton";
+import { CostChart, OutcomeChart } from "@/features/figures/charts";
+import { FigureGrid, FigureSkeletons } from "@/features/figures/figure-grid";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
 import { ActivityFeed } from "@/features/home/activity-feed";
 import { AlertsFeed } from "@/features/home/alerts-feed";
 import { FirstTrace, useHasTraces } from "@/features/home/first-trace";
-import { costSeries, kpiTrend, OUTCOMES, outcomePoints } from "@/features/home/series";
-import { carriedOver, useRange } from "@/features/range/range";
+import { usePathWith, useRange } from "@/features/range/range";
 import { formatCount, formatDuration, formatMoney, formatShare } from "@/lib/format";
-
-const MODELS = 6;
 
 export function Home() {
   const hasTraces = useHasTraces();
   return (
     <>
-      <PageHeader title="Home" ranged={hasTraces !== false} />
+      <PageHeader title="Home" ranged={hasTraces !== false} comparable />
       <PageBody>{hasTraces === false ? <FirstTrace /> : <Overview />}</PageBody>
     </>
   );
 }
 
 function Overview() {
-  const { scope, setState } = useRange();
+  const { scope } = useRange();
+  const pathWith = usePathWith();
   const kpis = useQuery(homeKpisQuery(scope));
-  const outcomes = useQuery(throughputQuery(scope));
-  const cost = useQuery(costTrendQuery({ ...scope, limit: MODELS }));
-  const suffix = carriedOver(new URLSearchParams(useSearchParams()));
-  const zoom = (from: string, to: string) => void setState({ range: null, from, to });
   return (
     <>
-      <QueryView query={kpis} skeleton={<KpiSkeleton />}>
+      <QueryView query={kpis} skeleton={<FigureSkeletons count={6} />}>
         {(data) => (
-          <div className="grid grid-cols-2 gap-3 md:grid-cols-3 xl:grid-cols-6">
-            <FigureCard label="Requests" figure={data.requests} format={formatCount} trend={kpiTrend(data, "requests")} href={`/traces${suffix}`} />
-            <FigureCard label="Average latency" figure={data.avg_latency_ms} format={formatDuration} better="down" trend={kpiTrend(data, "avg_latency_ms")} href={`/performance${suffix}`} />
-            <FigureCard label="p95 latency" figure={data.p95_latency_ms} format={formatDuration} better="down" trend={kpiTrend(data, "p95_latency_ms")} href={`/performance${suffix}`} />
-            <FigureCard label="Error rate" figure={data.error_rate} format={formatShare} better="down" trend={kpiTrend(data, "error_rate")} href={`/traces${suffix}${suffix ? "&" : "?"}has_error=true`} />
-            <FigureCard label="Cost" figure={data.cost_usd} format={formatMoney} better="down" trend={kpiTrend(data, "cost_usd")} href={`/cost${suffix}`} />
+          <FigureGrid count={6}>
+            <FigureCard label="Requests" figure={data.requests} format={formatCount} trend={trendOf(data, "requests")} href={pathWith("/traces")} />
+            <FigureCard label="Average latency" figure={data.avg_latency_ms} format={formatDuration} better="down" trend={trendOf(data, "avg_latency_ms")} href={pathWith("/performance")} />
+            <FigureCard label="p95 latency" figure={data.p95_latency_ms} format={formatDuration} better="down" trend={trendOf(data, "p95_latency_ms")} href={pathWith("/performance")} />
+            <FigureCard label="Error rate" figure={data.error_rate} format={formatShare} better="down" trend={trendOf(data, "error_rate")} href={pathWith("/traces", { has_error: "true" })} />
+            <FigureCard label="Cost" figure={data.cost_usd} format={formatMoney} better="down" trend={trendOf(data, "cost_usd")} href={pathWith("/cost")} />
             <FigureCard label="Quality" figure={data.quality_score} format={formatCount} better="up" {...(data.quality_score.value === null ? { note: "No evaluations yet" } : {})} />
-          </div>
+          </FigureGrid>
         )}
       </QueryView>
       <div className="grid gap-4 xl:grid-cols-2">
         <Card title="Requests by outcome">
-          <QueryView query={outcomes} skeleton={<Skeleton className="h-64" />}>
-            {(data) => (
-              <Chart label="Requests by outcome" kind="bar" stacked series={OUTCOMES} points={outcomePoints(data)} format={formatCount} onSelect={zoom} />
-            )}
-          </QueryView>
+          <OutcomeChart />
         </Card>
         <Card title="Cost by model">
-          <QueryView query={cost} skeleton={<Skeleton className="h-64" />}>
-            {(data) => <Chart label="Cost by model" kind="area" stacked {...costSeries(data)} format={formatMoney} onSelect={zoom} />}
-          </QueryView>
+          <CostChart />
         </Card>
       </div>
       <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(0,1.6fr)]">
@@ -71,12 +59,7 @@ function Overview() {
   );
 }
 
-function KpiSkeleton() {
-  return (
-    <div className="grid grid-cols-2 gap-3 md:grid-cols-3 xl:grid-cols-6">
-      {Array.from({ length: 6 }, (_, index) => (
-        <Skeleton key={index} className="h-26 rounded-lg" />
-      ))}
-    </div>
-  );
+/** One key figure over time, for its card. */
+function trendOf({ trend }: HomeKpis, name: Exclude<keyof KpiPoint, "time">): (number | null)[] {
+  return trend.map((point) => point[name]);
 }

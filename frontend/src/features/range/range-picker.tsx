@@ -1,7 +1,8 @@
 "use client";
 
 import { CalendarRange, ChevronDown } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { Switch } from "radix-ui";
+import { type FormEvent, useId, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { Popover, PopoverContent, PopoverTrigger } from "@/components/ui/popover";
@@ -9,18 +10,25 @@ import { RANGE_LABELS, RANGES, useRange } from "@/features/range/range";
 import { cn } from "@/lib/cn";
 import { formatTime } from "@/lib/format";
 
+interface RangePickerProps {
+  /** Whether the page can draw the period before. */
+  comparable: boolean;
+}
+
 /** Chooses the range that the whole page is about. */
-export function RangePicker() {
+export function RangePicker({ comparable }: RangePickerProps) {
   const { state, setState } = useRange();
   const [open, setOpen] = useState(false);
   const label =
     state.from === null ? RANGE_LABELS[state.range] : `${formatTime(state.from)} – ${state.to === null ? "now" : formatTime(state.to)}`;
+  const compares = comparable && state.compare;
   return (
     <Popover open={open} onOpenChange={setOpen}>
       <PopoverTrigger asChild>
-        <Button aria-label={`Time range: ${label}`}>
+        <Button aria-label={`Time range: ${label}${compares ? ", compared with the period before" : ""}`}>
           <CalendarRange aria-hidden className="text-muted" />
           <span className="max-w-48 truncate">{label}</span>
+          {compares ? <span className="hidden text-muted sm:inline">vs before</span> : null}
           <ChevronDown aria-hidden className="text-muted" />
         </Button>
       </PopoverTrigger>
@@ -52,8 +60,28 @@ export function RangePicker() {
             setOpen(false);
           }}
         />
+        {comparable ? <CompareSwitch isOn={state.compare} onChange={(compare) => void setState({ compare })} /> : null}
       </PopoverContent>
     </Popover>
+  );
+}
+
+function CompareSwitch({ isOn, onChange }: { isOn: boolean; onChange: (isOn: boolean) => void }) {
+  const id = useId();
+  return (
+    <div className="mt-3 flex items-center justify-between gap-3 border-t border-line pt-3">
+      <label htmlFor={id} className="text-sm">
+        Compare with the period before
+      </label>
+      <Switch.Root
+        id={id}
+        checked={isOn}
+        onCheckedChange={onChange}
+        className="h-5 w-9 shrink-0 rounded-full border border-line-strong bg-raised p-px data-[state=checked]:border-accent data-[state=checked]:bg-accent"
+      >
+        <Switch.Thumb className="block size-4 rounded-full bg-muted transition-transform data-[state=checked]:translate-x-4 data-[state=checked]:bg-on-accent" />
+      </Switch.Root>
+    </div>
   );
 }
 

@@ -1,5 +1,6 @@
-import { createParser, parseAsArrayOf, parseAsBoolean, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
-import { useMemo } from "react";
+import { useSearchParams } from "next/navigation";
+import { createParser, parseAsArrayOf, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
+import { useCallback, useMemo } from "react";
 
 export const RANGES = ["15m", "1h", "24h", "7d", "30d", "90d"] as const;
 export type RangeName = (typeof RANGES)[number];
@@ -19,13 +20,19 @@ export const parseAsMoment = createParser({
   serialize: (value: string) => value,
 });
 
+/** `1` in the address, or not there. */
+const parseAsFlag = createParser({
+  parse: (value) => (value === "1" ? true : value === "0" ? false : null),
+  serialize: (value: boolean) => (value ? "1" : "0"),
+});
+
 const PARSERS = {
   range: parseAsStringLiteral(RANGES).withDefault("24h"),
   from: parseAsMoment,
   to: parseAsMoment,
   environment: parseAsArrayOf(parseAsString).withDefault([]),
   agent_id: parseAsArrayOf(parseAsString).withDefault([]),
-  compare: parseAsBoolean.withDefault(false),
+  compare: parseAsFlag.withDefault(false),
 };
 
 /** The part of a request that says of when and of what. */
@@ -61,7 +68,7 @@ export function scopeOf(state: RangeState): Scope {
 }
 
 /** Names of parameters that stay when one goes to another page. */
-export const SHARED_PARAMETERS = ["range", "from", "to", "environment"] as const;
+export const SHARED_PARAMETERS = ["range", "from", "to", "environment", "compare"] as const;
 
 /** The query string that takes range and environment along to another page. */
 export function carriedOver(search: URLSearchParams): string {
@@ -71,4 +78,22 @@ export function carriedOver(search: URLSearchParams): string {
   }
   const text = kept.toString();
   return text === "" ? "" : `?${text}`;
+}
+
+/** Values by the names of parameters. */
+type Filters = Readonly<Record<string, string | readonly string[]>>;
+
+/** The address of another page with range and environment of this one, and filters of its own. */
+export function pathWith(path: string, search: URLSearchParams, filters: Filters = {}): string {
+  const query = new URLSearchParams(carriedOver(search));
+  // Filters are lists, with commas between their values; `parseAsArrayOf` reads those within values so.
+  for (const [name, values] of Object.entries(filters)) query.set(name, [values].flat().map((value) => value.replaceAll(",", "%2C")).join(","));
+  const text = query.toString();
+  return text === "" ? path : `${path}?${text}`;
+}
+
+/** Makes addresses of other pages that keep range and environment. */
+export function usePathWith(): (path: string, filters?: Filters) => string {
+  const search = useSearchParams();
+  return useCallback((path, filters) => pathWith(path, new URLSearchParams(search), filters), [search]);
 }
