@@ -97,7 +97,7 @@ const sideOf = (align: "left" | "right" | undefined) => (align === "right" ? "te
 
 function Heading<Row>({ column, sort, onSort }: { column: Column<Row>; sort: Sort; onSort: (sort: Sort) => void }) {
   const { key, label, align, hint, isSortable = true } = column;
-  const edge = "h-8 px-3 font-medium whitespace-nowrap first:pl-0 last:pr-0";
+  const edge = "h-8 px-2.5 font-medium whitespace-nowrap first:pl-0 last:pr-0";
   if (!isSortable) {
     return (
       <th scope="col" className={cn(edge, sideOf(align))}>
@@ -110,12 +110,16 @@ function Heading<Row>({ column, sort, onSort }: { column: Column<Row>; sort: Sor
   const button = (
     <button
       type="button"
-      className={cn("inline-flex h-7 items-center gap-1 rounded-sm hover:text-text", align === "right" && "flex-row-reverse", isActive && "text-text")}
+      className={cn("relative h-7 rounded-sm hover:text-text", isActive && "text-text")}
       // What is largest interests first, and names from A on.
       onClick={() => onSort({ key, isDescending: isActive ? !sort.isDescending : align === "right" })}
     >
       {label}
-      <Arrow aria-hidden className={cn("size-3", !isActive && "text-faint")} />
+      {/* In the gap between columns, where it makes none wider. */}
+      <Arrow
+        aria-hidden
+        className={cn("absolute top-1/2 size-3 -translate-y-1/2", align === "right" ? "right-full mr-0.5" : "left-full ml-0.5", !isActive && "text-faint")}
+      />
     </button>
   );
   return (
@@ -127,7 +131,7 @@ function Heading<Row>({ column, sort, onSort }: { column: Column<Row>; sort: Sor
 
 function Cell<Row>({ column, row, isName }: { column: Column<Row>; row: Row; isName: boolean }) {
   const content = column.cell ? column.cell(row) : column.value(row);
-  const look = cn("px-3 whitespace-nowrap first:pl-0 last:pr-0", sideOf(column.align));
+  const look = cn("px-2.5 whitespace-nowrap first:pl-0 last:pr-0", sideOf(column.align));
   return isName ? (
     <th scope="row" className={cn(look, "font-normal")}>
       {content}
@@ -140,7 +144,7 @@ function Cell<Row>({ column, row, isName }: { column: Column<Row>; row: Row; isN
 /** A share of 100 as a bar beside its number. */
 export function ShareBar({ percent, text, colour = "var(--accent)" }: { percent: number | null; text: string; colour?: string }) {
   return (
-    <span className="inline-flex w-36 items-center gap-2">
+    <span className="inline-flex w-32 items-center gap-2">
       <span aria-hidden className="h-1.5 min-w-0 flex-1 overflow-hidden rounded-full bg-raised">
         <span className="block h-full rounded-full" style={{ width: `${Math.min(100, percent ?? 0)}%`, background: colour }} />
       </span>

@@ -58,8 +58,8 @@ export function Chart(props: ChartProps) {
           <span key={key} className="inline-flex min-w-0 items-center gap-1.5">
             <span
               aria-hidden
-              className={cn("inline-block h-0.5 w-3 shrink-0", !dashed && "h-2 w-2 rounded-xs")}
-              style={dashed ? { borderTop: `2px dashed ${colour}` } : { background: colour }}
+              className={cn("inline-block h-0.5 w-4 shrink-0", !dashed && "h-2 w-2 rounded-xs")}
+              style={{ background: dashed ? `repeating-linear-gradient(90deg, ${colour} 0 4px, transparent 4px 6px)` : colour }}
             />
             <span className="max-w-40 truncate">{name}</span>
           </span>

@@ -44,7 +44,7 @@ export function Plot({ points, series, kind, stacked = false, format, height = 2
           {...AXIS}
           {...(ticks ? { ticks } : {})}
           tickFormatter={(time: string) => (ticks ? formatDay(time) : formatTick(time, bucket))} minTickGap={40} height={22} />
-        <YAxis {...AXIS} width={56} tickFormatter={(value: number) => format(value)} tickCount={4} />
+        <YAxis {...AXIS} width={72} tickFormatter={(value: number) => format(value)} tickCount={4} />
         <Tooltip
           isAnimationActive={false}
           cursor={kind === "bar" ? { fill: "var(--raised)" } : { stroke: "var(--line-strong)" }}
@@ -62,7 +62,9 @@ function draw({ key, colour, dashed }: Series, kind: ChartProps["kind"], stacked
   const stack = stacked ? { stackId: "all" } : {};
   if (kind === "bar") return <Bar key={key} {...common} {...stack} fill={colour} maxBarSize={28} />;
   if (kind === "area") {
-    return <Area key={key} {...common} {...stack} stroke={colour} strokeWidth={1.5} fill={colour} fillOpacity={stacked ? 0.55 : 0.12} connectNulls={false} dot={false} />;
+    // Lines of stacked areas that are empty would cover those below them.
+    const look = stacked ? { stroke: "none", fillOpacity: 0.75 } : { stroke: colour, fillOpacity: 0.12 };
+    return <Area key={key} {...common} {...stack} {...look} strokeWidth={1.5} fill={colour} connectNulls={false} dot={false} />;
   }
   return <Line key={key} {...common} stroke={colour} strokeWidth={1.5} dot={false} connectNulls={false} {...(dashed ? { strokeDasharray: "4 3" } : {})} />;
 }

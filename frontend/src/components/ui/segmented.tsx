@@ -25,7 +25,7 @@ export function Segmented<Value extends string>({ label, value, options, onChang
         <ToggleGroup.Item
           key={option.value}
           value={option.value}
-          className="h-6 rounded-sm px-2 text-xs whitespace-nowrap text-muted hover:text-text data-[state=on]:bg-surface data-[state=on]:font-medium data-[state=on]:text-text data-[state=on]:shadow-xs"
+          className="h-5.5 rounded-sm px-2 text-xs whitespace-nowrap text-muted hover:text-text data-[state=on]:bg-surface data-[state=on]:font-medium data-[state=on]:text-text data-[state=on]:shadow-xs"
         >
           {option.label}
         </ToggleGroup.Item>

@@ -27,8 +27,12 @@ export function BudgetCard({ budget }: { budget: Budget }) {
       </p>
       <Scale budget={budget} />
       <dl className="mt-3 grid gap-1.5 text-sm">
-        <Fact name="Left">{formatMoney(budget.remaining_usd)}</Fact>
-        <Fact name="Used">{formatPercent(budget.used_percent)}</Fact>
+        {budget.monthly_usd === null ? null : (
+          <>
+            <Fact name="Left">{formatMoney(budget.remaining_usd)}</Fact>
+            <Fact name="Used">{formatPercent(budget.used_percent)}</Fact>
+          </>
+        )}
         <Fact name="Projected">{formatMoney(budget.projected_usd)}</Fact>
         <Fact name="80 % likely">
           {formatMoney(budget.projected_low_usd)} – {formatMoney(budget.projected_high_usd)}

@@ -17,11 +17,10 @@ import { formatCount, formatExact, formatPercent } from "@/lib/format";
 
 /** As many as the gateway lists at once. */
 const GROUPS = 100;
-const AGENTS_NAMED = 2;
 
 function Message({ group }: { group: ErrorGroup }) {
   const text = group.message ?? "No message";
-  const look = "block max-w-[34rem] truncate";
+  const look = "block max-w-88 truncate";
   const example = exampleOf(group);
   return example === null ? (
     <span className={look} title={text}>
@@ -46,7 +45,7 @@ function ErrorType({ type }: { type: string | null }) {
   if (type === null) return <span className="text-muted">–</span>;
   return (
     <Link href={pathWith("/traces", { error_type: type })} title={type} className="inline-block max-w-44 align-middle">
-      <Badge tone="bad" className="max-w-full">
+      <Badge className="max-w-full">
         <span className="truncate hover:underline">{type}</span>
       </Badge>
     </Link>
@@ -59,11 +58,10 @@ function namesOf(group: ErrorGroup): string[] {
 
 function Agents({ group }: { group: ErrorGroup }) {
   const names = namesOf(group);
-  const more = names.length - AGENTS_NAMED;
   return (
-    <span title={names.join(", ")} className="block max-w-60 truncate text-muted">
-      {names.slice(0, AGENTS_NAMED).join(", ")}
-      {more > 0 ? ` and ${more} more` : ""}
+    <span title={names.join(", ")} className="block max-w-52 truncate text-muted">
+      {names[0]}
+      {names.length > 1 ? ` and ${names.length - 1} more` : ""}
     </span>
   );
 }

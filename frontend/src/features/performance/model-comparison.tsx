@@ -10,7 +10,7 @@ import { NameLink } from "@/features/figures/cells";
 import { nameOf } from "@/features/figures/names";
 import { TableSkeleton } from "@/features/figures/table-skeleton";
 import { useRange } from "@/features/range/range";
-import { formatCount, formatDuration, formatMoney, formatShare, toNumber } from "@/lib/format";
+import { formatCount, formatDuration, formatMoney, formatShare } from "@/lib/format";
 
 const COLUMNS: readonly Column<ModelFigures>[] = [
   { key: "model", label: "Model", value: (row) => nameOf("model", row.model), cell: (row) => <NameLink kind="model" name={row.model} /> },
@@ -19,18 +19,17 @@ const COLUMNS: readonly Column<ModelFigures>[] = [
   { key: "p50", label: "p50", align: "right", value: (row) => row.p50_latency_ms, cell: (row) => formatDuration(row.p50_latency_ms) },
   { key: "p95", label: "p95", align: "right", value: (row) => row.p95_latency_ms, cell: (row) => formatDuration(row.p95_latency_ms) },
   { key: "p99", label: "p99", align: "right", value: (row) => row.p99_latency_ms, cell: (row) => formatDuration(row.p99_latency_ms) },
-  { key: "ttft", label: "First token, p50", align: "right", value: (row) => row.p50_ttft_ms, cell: (row) => formatDuration(row.p50_ttft_ms) },
-  { key: "ttft95", label: "p95", align: "right", hint: "First token, p95", value: (row) => row.p95_ttft_ms, cell: (row) => formatDuration(row.p95_ttft_ms) },
+  { key: "ttft", label: "First token", align: "right", hint: "Half of the calls had their first token by then", value: (row) => row.p50_ttft_ms, cell: (row) => formatDuration(row.p50_ttft_ms) },
+  { key: "ttft95", label: "First token p95", align: "right", hint: "95 of 100 calls had their first token by then", value: (row) => row.p95_ttft_ms, cell: (row) => formatDuration(row.p95_ttft_ms) },
   {
     key: "speed",
-    label: "Tokens a second",
+    label: "Tokens/s",
     hint: "Output tokens, of the time that calls took",
     align: "right",
     // Models that only embed write none.
     value: (row) => row.output_tokens_per_second || null,
     cell: (row) => formatCount(row.output_tokens_per_second || null),
   },
-  { key: "tokens", label: "Tokens", align: "right", value: (row) => toNumber(row.tokens_total), cell: (row) => formatCount(row.tokens_total) },
   { key: "per_call", label: "Cost per call", align: "right", value: (row) => row.cost_per_call_usd, cell: (row) => formatMoney(row.cost_per_call_usd) },
   { key: "per_1k", label: "Per 1 k tokens", align: "right", value: (row) => row.cost_per_1k_tokens_usd, cell: (row) => formatMoney(row.cost_per_1k_tokens_usd) },
 ];

@@ -29,7 +29,6 @@ const COLUMNS: readonly Column<SlowSpans>[] = [
   { key: "kind", label: "Kind", value: (row) => row.kind, cell: (row) => <Badge>{row.kind}</Badge> },
   { key: "spans", label: "Spans", align: "right", value: (row) => row.spans, cell: (row) => formatCount(row.spans) },
   { key: "errors", label: "Errors", align: "right", value: (row) => row.errors, cell: (row) => formatCount(row.errors) },
-  { key: "avg", label: "Average", align: "right", value: (row) => row.avg_latency_ms, cell: (row) => formatDuration(row.avg_latency_ms) },
   { key: "p50", label: "p50", align: "right", value: (row) => row.p50_latency_ms, cell: (row) => formatDuration(row.p50_latency_ms) },
   { key: "p95", label: "p95", align: "right", value: (row) => row.p95_latency_ms, cell: (row) => formatDuration(row.p95_latency_ms) },
 ];
