@@ -5,7 +5,7 @@ import type { Figure } from "@/api/schema";
 import { Sparkline } from "@/components/charts/sparkline";
 import { Tooltip } from "@/components/ui/tooltip";
 import { cn } from "@/lib/cn";
-import { formatPercent } from "@/lib/format";
+import { formatChange } from "@/lib/format";
 
 interface FigureCardProps {
   label: string;
@@ -77,9 +77,9 @@ export function ChangeText({ figure, format, better = "neither" }: Pick<FigureCa
   const Arrow = direction === "same" ? ArrowRight : direction === "up" ? ArrowUpRight : ArrowDownRight;
   return (
     <Tooltip text={`${format(figure.previous)} in the period before`}>
-      <button type="button" className={cn("relative z-10 inline-flex items-center gap-0.5 text-xs font-medium", tone)}>
+      <button type="button" className={cn("relative z-10 inline-flex items-center gap-0.5 text-xs font-medium whitespace-nowrap", tone)}>
         <Arrow className="size-3.5" aria-hidden />
-        {formatPercent(Math.abs(change))}
+        {formatChange(change)}
         <span className="sr-only">{direction === "same" ? "unchanged" : direction === "up" ? "more" : "less"} than before</span>
       </button>
     </Tooltip>

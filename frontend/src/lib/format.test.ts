@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  formatAgo, formatBytes, formatCount, formatDuration, formatMoney, formatMonth, formatPercent, formatRate, formatShare, formatTick, formatTime, dayTicks,
+  formatAgo, formatBytes, formatChange, formatCount, formatDuration, formatMoney, formatMonth, formatPercent, formatRate, formatShare, formatTick, formatTime, dayTicks,
   MISSING, shortId, toNumber,
 } from "@/lib/format";
 
@@ -39,6 +39,10 @@ describe("shares", () => {
   );
   it("keeps the sign", () => expect(formatPercent(-12.34)).toBe("-12.3 %"));
 });
+
+it.each([[null, MISSING], [-12.34, "12.3 %"], [999, "999 %"], [53_335_688, ">999 %"], [-2000, ">999 %"]])("writes the change %s as %s", (value, text) =>
+  expect(formatChange(value)).toBe(text),
+);
 
 describe("bytes", () => {
   it.each([[0, "0 B"], [1023, "1,023 B"], [1536, "1.5 KB"], [20 * 1024 * 1024, "20 MB"]])("writes %s as %s", (value, text) =>

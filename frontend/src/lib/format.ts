@@ -90,6 +90,13 @@ export function formatPercent(percent: Value): string {
   return `${trimZeros(number.toFixed(places))} %`;
 }
 
+/** How far a figure changed, whichever way; against next to nothing any change is huge, and its digits say nothing. */
+export function formatChange(percent: Value): string {
+  const number = toNumber(percent);
+  if (number === null) return MISSING;
+  return Math.abs(number) > 999 ? ">999 %" : formatPercent(Math.abs(number));
+}
+
 function trimZeros(text: string): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }

@@ -27,7 +27,7 @@ export function Plot({ points, series, kind, stacked = false, format, height = 2
         data={rows}
         margin={MARGIN}
         accessibilityLayer={false}
-        barCategoryGap={1}
+        barCategoryGap="10%"
         {...(onSelect
           ? {
               onMouseDown: ({ activeLabel }) => activeLabel !== undefined && setDrag({ from: String(activeLabel), to: String(activeLabel) }),

@@ -27,7 +27,7 @@ const COLUMNS: readonly Column<SourceCost>[] = [
     label: "Price from",
     value: (row) => WORDS[row.cost_source].label,
     cell: (row) => (
-      <span className="grid py-1">
+      <span className="grid min-w-40 py-1 whitespace-normal">
         <span>{WORDS[row.cost_source].label}</span>
         <span className="text-xs text-muted">{WORDS[row.cost_source].meaning}</span>
       </span>

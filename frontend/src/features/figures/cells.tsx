@@ -18,7 +18,7 @@ export function NameLink({ kind, name }: { kind: keyof typeof FILTERS; name: str
   const pathWith = usePathWith();
   if (name === null) return <span className="text-muted">{nameOf(kind, name)}</span>;
   return (
-    <Link href={pathWith("/traces", { [FILTERS[kind]]: name })} title={name} className="block max-w-64 truncate hover:underline">
+    <Link href={pathWith("/traces", { [FILTERS[kind]]: name })} title={name} className="block max-w-36 truncate sm:max-w-64 hover:underline">
       {name}
     </Link>
   );

@@ -20,7 +20,7 @@ const GROUPS = 100;
 
 function Message({ group }: { group: ErrorGroup }) {
   const text = group.message ?? "No message";
-  const look = "block max-w-88 truncate";
+  const look = "block max-w-52 truncate sm:max-w-88";
   const example = exampleOf(group);
   return example === null ? (
     <span className={look} title={text}>

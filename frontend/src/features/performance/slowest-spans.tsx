@@ -18,7 +18,7 @@ function SpanName({ kind, name }: Pick<SlowSpans, "kind" | "name">) {
   if (name !== null && kind === "tool") return <NameLink kind="tool" name={name} />;
   if (name !== null && (kind === "llm" || kind === "embedding" || kind === "reranker")) return <NameLink kind="model" name={name} />;
   return (
-    <Link href={pathWith("/traces", { kind, sort: "-duration_ms" })} className="block max-w-64 truncate hover:underline">
+    <Link href={pathWith("/traces", { kind, sort: "-duration_ms" })} className="block max-w-36 truncate sm:max-w-64 hover:underline">
       {name ?? `All ${kind} spans`}
     </Link>
   );

@@ -29,7 +29,7 @@ function isOrder(key: string): key is keyof typeof ORDERS {
 function UserLink({ userId }: { userId: string }) {
   const pathWith = usePathWith();
   return (
-    <Link href={pathWith("/traces", { user_id: userId })} title={userId} className="block max-w-56 truncate hover:underline">
+    <Link href={pathWith("/traces", { user_id: userId })} title={userId} className="block max-w-36 truncate sm:max-w-56 hover:underline">
       {userId}
     </Link>
   );
