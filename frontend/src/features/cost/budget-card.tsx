@@ -94,7 +94,7 @@ function Scale({ budget }: { budget: Budget }) {
       </div>
       <div aria-hidden className="relative mt-1.5 h-4 text-xs text-muted">
         {thresholds.map(({ percent, position }) => (
-          <span key={percent} className="absolute" style={{ left: `${position}%`, transform: `translateX(-${position}%)` }}>
+          <span key={percent} className="absolute whitespace-nowrap" style={{ left: `${position}%`, transform: `translateX(-${position}%)` }}>
             {percent} %
           </span>
         ))}
