@@ -1,5 +1,7 @@
-import { queryOptions } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { useChange } from "@/api/change";
 import { bodyOf, client, dataOf } from "@/api/client";
+import type { InvitationRequest, KeyRequest, PasswordChange, ProfileChange, RoleChange, WorkspaceUpdate } from "@/api/schema";
 
 export const accountKeys = {
   me: ["account", "me"] as const,
@@ -33,3 +35,40 @@ export const apiKeysQuery = () =>
     queryKey: accountKeys.keys,
     queryFn: async ({ signal }) => (await bodyOf(client.GET("/api/v1/api-keys", { signal }))).api_keys,
   });
+
+/** Whether the caller may do something in the workspace; false until that is known. */
+export function useMay(permission: string): boolean {
+  return useQuery(meQuery()).data?.permissions.includes(permission) ?? false;
+}
+
+export const useUpdateWorkspace = () =>
+  useChange((body: WorkspaceUpdate) => dataOf(client.PUT("/api/v1/workspace", { body })), [accountKeys.me, accountKeys.workspaces]);
+
+/** Invalidates nothing: nothing of the workspace can be asked for afterwards. */
+export const useDeleteWorkspace = () => useChange(() => dataOf(client.DELETE("/api/v1/workspace")), []);
+
+export const useInvite = () => useChange((body: InvitationRequest) => dataOf(client.POST("/api/v1/team/invite", { body })), []);
+
+export const useChangeRole = () =>
+  useChange(
+    ({ memberId, role }: RoleChange & { memberId: string }) =>
+      dataOf(client.PUT("/api/v1/team/members/{member_id}/role", { params: { path: { member_id: memberId } }, body: { role } })),
+    // Keys that go beyond the new role have been revoked, and it may be the caller's own.
+    [accountKeys.members, accountKeys.keys, accountKeys.me],
+  );
+
+export const useRemoveMember = () =>
+  useChange(
+    (memberId: string) => dataOf(client.DELETE("/api/v1/team/members/{member_id}", { params: { path: { member_id: memberId } } })),
+    [accountKeys.members, accountKeys.keys],
+  );
+
+export const useCreateKey = () => useChange((body: KeyRequest) => bodyOf(client.POST("/api/v1/api-keys", { body })), [accountKeys.keys]);
+
+export const useRevokeKey = () =>
+  useChange((keyId: string) => bodyOf(client.DELETE("/api/v1/api-keys/{key_id}", { params: { path: { key_id: keyId } } })), [accountKeys.keys]);
+
+export const useUpdateProfile = () =>
+  useChange((body: ProfileChange) => bodyOf(client.PUT("/api/v1/auth/me", { body })), [accountKeys.me, accountKeys.members]);
+
+export const useChangePassword = () => useChange((body: PasswordChange) => bodyOf(client.POST("/api/v1/auth/change-password", { body })), []);

@@ -24,6 +24,17 @@ export class ApiError extends Error {
   }
 }
 
+/** What is wrong with each of a form's fields, and the error itself where it is about none of them. */
+export function problemsOf(error: Error | null, fields: readonly string[]): { at: Readonly<Record<string, string>>; general: Error | null } {
+  const at: Record<string, string> = {};
+  for (const { field, message } of error instanceof ApiError ? error.details : []) {
+    // The gateway says where in the body a field stands; forms know it by its name.
+    const name = field.split(".").at(-1) ?? field;
+    if (fields.includes(name)) at[name] ??= message;
+  }
+  return { at, general: Object.keys(at).length > 0 ? null : error };
+}
+
 /** The error of an answer that is not a success, whatever its body. */
 export function errorOf(response: Response, body: unknown): ApiError {
   const document = isRecord(body) ? body : {};

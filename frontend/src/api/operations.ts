@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { useChange } from "@/api/change";
 import { bodyOf, client, dataOf } from "@/api/client";
-import type { paths } from "@/api/schema";
+import type { ExportBody, paths, ReplayRequest } from "@/api/schema";
 
 /** First part of the key of what new requests to ingestion change. */
 export const INGESTION = "ingestion";
@@ -37,8 +38,37 @@ export const jobsQuery = (query: JobParameters) =>
     placeholderData: keepPreviousData,
   });
 
-export const jobLogsQuery = (jobId: string) =>
+export const jobQuery = (jobId: string) =>
   queryOptions({
-    queryKey: [JOBS, "logs", jobId],
-    queryFn: ({ signal }) => dataOf(client.GET("/api/v1/jobs/{job_id}/logs", { params: { path: { job_id: jobId } }, signal })),
+    queryKey: [JOBS, "job", jobId],
+    queryFn: ({ signal }) => dataOf(client.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: jobId } }, signal })),
   });
+
+export const jobLogsQuery = (jobId: string) =>
+  infiniteQueryOptions({
+    queryKey: [JOBS, "logs", jobId],
+    queryFn: ({ signal, pageParam }) =>
+      bodyOf(
+        client.GET("/api/v1/jobs/{job_id}/logs", { params: { path: { job_id: jobId }, query: { cursor: pageParam } }, signal }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.pagination.cursor ?? undefined,
+  });
+
+export const exportQuery = (exportId: string) =>
+  queryOptions({
+    queryKey: [JOBS, "export", exportId],
+    queryFn: ({ signal }) => dataOf(client.GET("/api/v1/exports/{export_id}", { params: { path: { export_id: exportId } }, signal })),
+  });
+
+export const useReplay = () =>
+  useChange((body: ReplayRequest) => dataOf(client.POST("/api/v1/dead-letters/replay", { body })), [[INGESTION], [JOBS]]);
+
+export const useCancelJob = () =>
+  useChange((jobId: string) => dataOf(client.DELETE("/api/v1/jobs/{job_id}", { params: { path: { job_id: jobId } } })), [[JOBS]]);
+
+export const useRetryJob = () =>
+  useChange((jobId: string) => dataOf(client.POST("/api/v1/jobs/{job_id}/retry", { params: { path: { job_id: jobId } } })), [[JOBS]]);
+
+export const useCreateExport = () =>
+  useChange((body: ExportBody) => dataOf(client.POST("/api/v1/exports", { body })), [[JOBS]]);

@@ -1,9 +1,10 @@
 "use client";
 
 import { useEffect, useState } from "react";
-import { formatAgo, formatTime, formatTimestamp } from "@/lib/format";
+import { formatAgo, formatDuration, formatTime, formatTimestamp } from "@/lib/format";
 
 const TICK_MS = 10_000;
+const SECOND_MS = 1_000;
 
 /** A moment, its full form on hover. */
 export function Time({ value }: { value: string | null }) {
@@ -28,4 +29,17 @@ export function Ago({ value }: { value: string | null }) {
       {formatAgo(value, now)}
     </time>
   );
+}
+
+/** How long something took, or has taken by now while it has not ended. */
+export function Elapsed({ from, to }: { from: string | null; to: string | null }) {
+  const isRunning = from !== null && to === null;
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    if (!isRunning) return;
+    const timer = setInterval(() => setNow(Date.now()), SECOND_MS);
+    return () => clearInterval(timer);
+  }, [isRunning]);
+  if (from === null) return <>{formatDuration(null)}</>;
+  return <>{formatDuration(Math.max(0, (to === null ? now : Date.parse(to)) - Date.parse(from)))}</>;
 }

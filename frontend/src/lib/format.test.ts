@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  formatAgo, formatBytes, formatChange, formatCount, formatDuration, formatMoney, formatMonth, formatPercent, formatRate, formatShare, formatTick, formatTime, dayTicks,
+  formatAgo, formatBytes, formatChange, formatCount, formatDuration, formatMoney, formatMonth, formatPercent, formatPerSecond, formatRate, formatShare, formatTick, formatTime, dayTicks,
   MISSING, shortId, toNumber,
 } from "@/lib/format";
 
@@ -30,6 +30,12 @@ describe("durations", () => {
     [null, MISSING], [0, "0 ms"], [0.84, "0.8 ms"], [842, "842 ms"], [999.6, "1 s"], [2400, "2.4 s"], [59_960, "1 min"],
     [200_000, "3 min 20 s"], [3_599_600, "1 h"], [7_500_000, "2 h 5 min"], [90_000_000, "1 d 1 h"],
   ])("writes %s as %s", (value, text) => expect(formatDuration(value)).toBe(text));
+});
+
+describe("rates", () => {
+  it.each([[null, MISSING], [0, "0 /s"], [1234, "1,234 /s"], [0.036, "2.2 /min"], [0.001, "3.6 /h"]])("writes %s as %s", (value, text) =>
+    expect(formatPerSecond(value)).toBe(text),
+  );
 });
 
 describe("shares", () => {

@@ -74,6 +74,14 @@ function joinUnits(large: number, largeUnit: string, small: number, smallUnit: s
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
+/** 12 /s, 2.2 /min, 3 /h: in the unit that leaves something to read. */
+export function formatPerSecond(perSecond: Value): string {
+  const number = toNumber(perSecond);
+  if (number === null) return MISSING;
+  if (number === 0 || number >= 1) return `${formatCount(number)} /s`;
+  return number * 60 >= 1 ? `${formatCount(number * 60)} /min` : `${formatCount(number * 3600)} /h`;
+}
+
 /** A share of 1 as a percentage. */
 export function formatShare(share: Value): string {
   const number = toNumber(share);

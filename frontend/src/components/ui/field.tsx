@@ -1,4 +1,5 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
+import { Select, type SelectProps } from "@/components/ui/select";
 import { cn } from "@/lib/cn";
 
 export const inputClass =
@@ -12,28 +13,62 @@ export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
   return <textarea className={cn(inputClass, "h-auto min-h-20 py-2", className)} {...props} />;
 }
 
-interface FieldProps extends Omit<ComponentProps<"input">, "id"> {
+interface FrameProps {
   label: string;
   hint?: ReactNode;
   /** What is wrong with the value, null when nothing is known to be. */
   error?: string | null | undefined;
+  className?: string | undefined;
 }
 
-/** An input with its label, and below it what helps or what is wrong. */
-export function Field({ label, hint, error, className, ...props }: FieldProps) {
-  const id = useId();
+/** A label, what it names, and below it what helps or what is wrong. */
+function Frame({ id, label, hint, error, className, children }: FrameProps & { id: string; children: ReactNode }) {
   const note = error ?? hint;
   return (
-    <div className={cn("grid gap-1.5", className)}>
+    <div className={cn("grid content-start gap-1.5", className)}>
       <label htmlFor={id} className="text-sm font-medium">
         {label}
       </label>
-      <Input id={id} aria-invalid={error ? true : undefined} aria-describedby={note ? `${id}-note` : undefined} {...props} />
+      {children}
       {note ? (
         <p id={`${id}-note`} className={cn("text-xs", error ? "text-bad" : "text-muted")}>
           {note}
         </p>
       ) : null}
     </div>
+  );
+}
+
+/** What ties an input to the note below it. */
+function described(id: string, { hint, error }: FrameProps) {
+  return { id, "aria-invalid": error ? true : undefined, "aria-describedby": (error ?? hint) ? `${id}-note` : undefined };
+}
+
+export function Field({ label, hint, error, className, ...props }: FrameProps & Omit<ComponentProps<"input">, "id">) {
+  const id = useId();
+  const frame = { label, hint, error, className };
+  return (
+    <Frame id={id} {...frame}>
+      <Input {...described(id, frame)} {...props} />
+    </Frame>
+  );
+}
+
+export function TextareaField({ label, hint, error, className, ...props }: FrameProps & Omit<ComponentProps<"textarea">, "id">) {
+  const id = useId();
+  const frame = { label, hint, error, className };
+  return (
+    <Frame id={id} {...frame}>
+      <Textarea {...described(id, frame)} {...props} />
+    </Frame>
+  );
+}
+
+export function SelectField<Value extends string>({ hint, className, ...props }: Omit<SelectProps<Value>, "id"> & { hint?: ReactNode }) {
+  const id = useId();
+  return (
+    <Frame id={id} label={props.label} hint={hint} className={className}>
+      <Select id={id} {...props} />
+    </Frame>
   );
 }

@@ -9,21 +9,24 @@ export interface Option<Value extends string> {
   label: string;
 }
 
-interface SelectProps<Value extends string> {
+export interface SelectProps<Value extends string> {
   label: string;
   value: Value;
   options: readonly Option<Value>[];
   onChange: (value: Value) => void;
   className?: string;
+  id?: string;
+  disabled?: boolean;
 }
 
-export function Select<Value extends string>({ label, value, options, onChange, className }: SelectProps<Value>) {
+export function Select<Value extends string>({ label, value, options, onChange, className, id, disabled = false }: SelectProps<Value>) {
   return (
-    <Primitive.Root value={value} onValueChange={(next) => onChange(next as Value)}>
+    <Primitive.Root value={value} disabled={disabled} onValueChange={(next) => onChange(next as Value)}>
       <Primitive.Trigger
+        id={id}
         aria-label={label}
         className={cn(
-          "inline-flex h-8 items-center justify-between gap-1.5 rounded-md border border-line-strong bg-surface px-2.5 text-sm hover:bg-raised",
+          "inline-flex h-8 items-center justify-between gap-1.5 rounded-md border border-line-strong bg-surface px-2.5 text-sm hover:bg-raised disabled:opacity-60",
           className,
         )}
       >

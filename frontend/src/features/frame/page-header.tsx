@@ -15,11 +15,13 @@ interface PageHeaderProps {
   ranged?: boolean;
   /** Whether its charts can show the period before too. */
   comparable?: boolean;
+  /** Whether environments can be told apart there. */
+  byEnvironment?: boolean;
   /** What can be done on this page. */
   actions?: ReactNode;
 }
 
-export function PageHeader({ title, ranged = false, comparable = false, actions }: PageHeaderProps) {
+export function PageHeader({ title, ranged = false, comparable = false, byEnvironment = true, actions }: PageHeaderProps) {
   const shell = useShell();
   return (
     <header className="sticky top-0 z-20 flex min-h-12 flex-wrap items-center gap-2 border-b border-line bg-ground/95 px-4 py-2 backdrop-blur">
@@ -32,7 +34,7 @@ export function PageHeader({ title, ranged = false, comparable = false, actions 
         {ranged ? (
           <>
             <LiveIndicator />
-            <EnvironmentFilter />
+            {byEnvironment ? <EnvironmentFilter /> : null}
             <RangePicker comparable={comparable} />
           </>
         ) : null}

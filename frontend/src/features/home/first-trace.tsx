@@ -1,9 +1,8 @@
 "use client";
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { KeyRound } from "lucide-react";
-import { accountKeys } from "@/api/account";
-import { bodyOf, client } from "@/api/client";
+import { useCreateKey } from "@/api/account";
 import { activityQuery } from "@/api/figures";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
@@ -28,11 +27,7 @@ export function useHasTraces(): boolean | undefined {
 /** How to send the first trace; gives way to the dashboard when it arrives. */
 export function FirstTrace() {
   const { gatewayUrl } = usePlatform();
-  const queryClient = useQueryClient();
-  const create = useMutation({
-    mutationFn: () => bodyOf(client.POST("/api/v1/api-keys", { body: { name: "First key", scopes: ["ingest"] } })),
-    onSuccess: () => void queryClient.invalidateQueries({ queryKey: accountKeys.keys }),
-  });
+  const create = useCreateKey();
   const key = create.data?.key;
   const ways = snippets(gatewayUrl, key ?? PLACEHOLDER);
   return (
@@ -54,7 +49,7 @@ export function FirstTrace() {
               </div>
             ) : (
               <div className="flex flex-wrap items-center gap-3">
-                <Button variant="primary" onClick={() => create.mutate()} disabled={create.isPending}>
+                <Button variant="primary" onClick={() => create.mutate({ name: "First key", scopes: ["ingest"] })} disabled={create.isPending}>
                   <KeyRound aria-hidden />
                   Create a key
                 </Button>

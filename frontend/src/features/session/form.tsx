@@ -2,7 +2,8 @@
 
 import { useMutation } from "@tanstack/react-query";
 import type { FormEvent, ReactNode } from "react";
-import { ApiError } from "@/api/errors";
+import { problemsOf } from "@/api/errors";
+import { FormError } from "@/components/states/form-error";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 
@@ -30,9 +31,7 @@ interface FormProps {
 /** A form of the pages before the sign-in: what the gateway refuses stands at the field it refused. */
 export function SessionForm({ title, intro, fields, submit, onSubmit, done, below }: FormProps) {
   const sending = useMutation({ mutationFn: onSubmit });
-  const problems = sending.error instanceof ApiError ? sending.error.details : [];
-  const known = new Set(fields.map((field) => field.name));
-  const general = sending.error && !problems.some((problem) => known.has(lastPart(problem.field))) ? sending.error : null;
+  const problems = problemsOf(sending.error, fields.map((field) => field.name));
   function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
@@ -57,15 +56,10 @@ export function SessionForm({ title, intro, fields, submit, onSubmit, done, belo
               required={!optional}
               {...(autoComplete ? { autoComplete } : {})}
               {...(hint ? { hint } : {})}
-              error={problems.find((problem) => lastPart(problem.field) === name)?.message}
+              error={problems.at[name]}
             />
           ))}
-          {general ? (
-            <p role="alert" className="rounded-md bg-bad-soft px-2.5 py-2 text-sm text-bad">
-              {general.message}
-              {general instanceof ApiError && general.retryAfter !== null ? ` Try again in ${general.retryAfter} s.` : null}
-            </p>
-          ) : null}
+          <FormError error={problems.general} />
           <Button type="submit" variant="primary" size="lg" disabled={sending.isPending || (sending.isSuccess && !done)}>
             {submit}
           </Button>
@@ -74,8 +68,4 @@ export function SessionForm({ title, intro, fields, submit, onSubmit, done, belo
       {below ? <div className="mt-5 grid gap-2 border-t border-line pt-4 text-sm text-muted">{below}</div> : null}
     </>
   );
-}
-
-function lastPart(field: string): string {
-  return field.split(".").at(-1) ?? field;
 }

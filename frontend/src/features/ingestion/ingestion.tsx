@@ -1,0 +1,168 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import { Inbox } from "lucide-react";
+import { apiKeysQuery, useMay } from "@/api/account";
+import { ingestionHealthQuery } from "@/api/operations";
+import type { IngestionHealth } from "@/api/schema";
+import { EmptyState, QueryView } from "@/components/states/states";
+import { Card } from "@/components/ui/card";
+import { Skeleton } from "@/components/ui/skeleton";
+import { Cell, HeadCell, Row, Table } from "@/components/ui/table";
+import { PageBody, PageHeader } from "@/features/frame/page-header";
+import { clientAccount, keyName, reasonText, serverAccount } from "@/features/ingestion/accounts";
+import { DeadLetters } from "@/features/ingestion/dead-letters";
+import { Equation } from "@/features/ingestion/equation";
+import { useRange } from "@/features/range/range";
+import { formatCount, formatDuration, formatExact, formatPerSecond } from "@/lib/format";
+
+export function Ingestion() {
+  const { scope } = useRange();
+  const { range, from, to } = scope;
+  const health = useQuery(ingestionHealthQuery({ ...(range ? { range } : {}), ...(from ? { from } : {}), ...(to ? { to } : {}) }));
+  return (
+    <>
+      <PageHeader title="Ingestion" ranged byEnvironment={false} />
+      <PageBody>
+        <QueryView query={health} skeleton={<HealthSkeleton />}>
+          {(data) => <Health health={data} />}
+        </QueryView>
+        {/* Where nothing of ingestion may be seen, one refusal says so. */}
+        {health.error === null || health.data !== undefined ? <DeadLetters reasons={health.data?.by_reason.map(({ reason }) => reason) ?? []} /> : null}
+      </PageBody>
+    </>
+  );
+}
+
+function Health({ health }: { health: IngestionHealth }) {
+  const { lag_seconds: lag } = health;
+  const reported = clientAccount(health);
+  return (
+    <div className="grid gap-4">
+      <Card title="What became of what was sent" aside={<span className="text-xs text-muted">spans; log records and scores count as spans do</span>}>
+        <Equation label="What became of what was sent" name="Sent" account={serverAccount(health)} />
+      </Card>
+      <dl className="grid grid-cols-2 gap-3 md:grid-cols-3 xl:grid-cols-5">
+        <Stat label="Time to store, median" value={formatDuration(inMilliseconds(lag.p50))} />
+        <Stat label="Time to store, p95" value={formatDuration(inMilliseconds(lag.p95))} />
+        <Stat label="Oldest that waits" value={lag.now === 0 ? "None" : formatDuration(inMilliseconds(lag.now))} note="whole platform, now" />
+        <Stat label="Backlog" value={formatCount(health.backlog_spans)} note="whole platform, now" />
+        <Stat label="Throughput" value={formatPerSecond(health.throughput_spans_per_s)} note="spans, over the range" />
+      </dl>
+      <Card title="What clients report">
+        {reported === null ? (
+          <p className="text-sm text-muted">
+            No client has reported in this range. Those that do tell here how many spans they made, sampled out, and dropped before sending.
+          </p>
+        ) : (
+          <Equation label="What clients report" name="Created" account={reported} />
+        )}
+      </Card>
+      <div className="grid gap-4 xl:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)]">
+        <ByKey health={health} />
+        <ByReason health={health} />
+      </div>
+    </div>
+  );
+}
+
+function inMilliseconds(seconds: number | null | undefined): number | null {
+  return seconds === null || seconds === undefined ? null : seconds * 1000;
+}
+
+function Stat({ label, value, note }: { label: string; value: string; note?: string }) {
+  return (
+    <div className="min-w-0 rounded-lg border border-line bg-surface p-3">
+      <dt className="truncate text-xs text-muted">{label}</dt>
+      <dd className="mt-1">
+        <span className="tabular text-xl font-semibold" data-figure={label}>
+          {value}
+        </span>
+        {note ? <span className="block truncate text-xs text-muted">{note}</span> : null}
+      </dd>
+    </div>
+  );
+}
+
+function ByKey({ health }: { health: IngestionHealth }) {
+  const mayKeys = useMay("keys");
+  const keys = useQuery({ ...apiKeysQuery(), enabled: mayKeys });
+  return (
+    <Card title="By API key">
+      {health.by_key.length === 0 ? (
+        <EmptyState icon={<Inbox aria-hidden />} title="Nothing was sent in this range" />
+      ) : (
+        <Table label="By API key">
+          <thead>
+            <tr>
+              <HeadCell>Key</HeadCell>
+              {["Sent", "Stored", "Duplicate", "Rejected", "Dead-lettered"].map((name) => (
+                <HeadCell key={name} className="text-right">
+                  {name}
+                </HeadCell>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {health.by_key.map((counts) => (
+              <Row key={counts.key_id ?? "members"}>
+                <Cell className="max-w-60 truncate font-medium" title={counts.key_id ?? undefined}>
+                  {keyName(counts, keys.data)}
+                </Cell>
+                <Cell className="text-right">{formatExact(counts.received_spans)}</Cell>
+                <Cell className="text-right">{formatExact(counts.stored_spans)}</Cell>
+                <Cell className="text-right text-muted">{formatExact(counts.duplicate_spans)}</Cell>
+                <Cell className="text-right text-muted">{formatExact(counts.rejected_spans)}</Cell>
+                <Cell className="text-right text-muted">{formatExact(counts.dead_lettered_spans)}</Cell>
+              </Row>
+            ))}
+          </tbody>
+        </Table>
+      )}
+    </Card>
+  );
+}
+
+function ByReason({ health }: { health: IngestionHealth }) {
+  return (
+    <Card title="Why something was not stored">
+      {health.by_reason.length === 0 ? (
+        <EmptyState icon={<Inbox aria-hidden />} title="Nothing was refused or failed" />
+      ) : (
+        <Table label="Why something was not stored">
+          <thead>
+            <tr>
+              <HeadCell>Reason</HeadCell>
+              <HeadCell className="text-right">Spans</HeadCell>
+            </tr>
+          </thead>
+          <tbody>
+            {health.by_reason.map(({ reason, count }) => (
+              <Row key={reason}>
+                <Cell>
+                  {reasonText(reason)} <code className="ml-1 font-mono text-xs text-muted">{reason}</code>
+                </Cell>
+                <Cell className="text-right">{formatExact(count)}</Cell>
+              </Row>
+            ))}
+          </tbody>
+        </Table>
+      )}
+    </Card>
+  );
+}
+
+function HealthSkeleton() {
+  return (
+    <div className="grid gap-4">
+      <Skeleton className="h-39 rounded-lg" />
+      <div className="grid grid-cols-2 gap-3 md:grid-cols-3 xl:grid-cols-5">
+        {Array.from({ length: 5 }, (_, index) => (
+          <Skeleton key={index} className="h-22 rounded-lg" />
+        ))}
+      </div>
+      <Skeleton className="h-24 rounded-lg" />
+      <Skeleton className="h-48 rounded-lg" />
+    </div>
+  );
+}
