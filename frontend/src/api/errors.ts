@@ -1,3 +1,5 @@
+import { capitalised } from "@/lib/format";
+
 export interface FieldProblem {
   field: string;
   message: string;
@@ -30,7 +32,7 @@ export function problemsOf(error: Error | null, fields: readonly string[]): { at
   for (const { field, message } of error instanceof ApiError ? error.details : []) {
     // The gateway says where in the body a field stands; forms know it by its name.
     const name = field.split(".").at(-1) ?? field;
-    if (fields.includes(name)) at[name] ??= message;
+    if (fields.includes(name)) at[name] ??= capitalised(message);
   }
   return { at, general: Object.keys(at).length > 0 ? null : error };
 }

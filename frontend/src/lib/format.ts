@@ -206,3 +206,8 @@ function toDate(value: string | Date | null | undefined): Date | null {
 export function shortId(id: string, length = 12): string {
   return id.length <= length ? id : `${id.slice(0, length - 5)}…${id.slice(-4)}`;
 }
+
+/** A text that begins a sentence or a cell. */
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -2,10 +2,10 @@ import type { ComponentProps } from "react";
 import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
 
-/** A table that scrolls by itself where the screen is too narrow for it. */
+/** A table that scrolls by itself where the screen is too narrow for it; positioned, so that names for listeners scroll with it. */
 export function Table({ label, className, children }: { label: string; className?: string; children: ComponentProps<"table">["children"] }) {
   return (
-    <div role="region" aria-label={label} tabIndex={0} className="overflow-x-auto">
+    <div role="region" aria-label={label} tabIndex={0} className="relative overflow-x-auto">
       <table className={cn("w-full text-sm", className)}>{children}</table>
     </div>
   );
@@ -20,7 +20,7 @@ export function Row({ className, ...props }: ComponentProps<"tr">) {
 }
 
 export function Cell({ className, ...props }: ComponentProps<"td">) {
-  return <td className={cn("h-9 px-3 first:pl-0 last:pr-0", className)} {...props} />;
+  return <td className={cn("h-9 px-3 whitespace-nowrap first:pl-0 last:pr-0", className)} {...props} />;
 }
 
 /** Holds the place of a table until its rows are there. */

@@ -1,6 +1,6 @@
 import type { Export, ExportBody } from "@/api/schema";
 import { RANGE_LABELS, type RangeName, RANGES, type Scope } from "@/features/range/range";
-import { formatTime } from "@/lib/format";
+import { formatBytes, formatExact, formatTime } from "@/lib/format";
 
 export type ExportFormat = ExportBody["format"];
 
@@ -14,6 +14,11 @@ export const FORMATS: readonly { value: ExportFormat; label: string; note: strin
 export function downloadPath({ download_url: url }: Pick<Export, "download_url">): string | null {
   // The session proves who asks; a signature would end after minutes, while the page stays open.
   return url === null ? null : `/api/gw${url.split("?", 1)[0]}`;
+}
+
+/** What is in the file. */
+export function fileSummary({ rows, bytes, format }: { rows: number | null; bytes: number | null; format: string }): string {
+  return `${formatExact(rows)} ${rows === 1 ? "trace" : "traces"}, ${formatBytes(bytes)} ${format}`;
 }
 
 /** Ranges to choose from: the one that was asked for first, where it is no preset. */

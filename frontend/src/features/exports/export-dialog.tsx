@@ -51,11 +51,11 @@ export function ExportDialog({ scope, filter = null, q = null, trigger }: Export
           <ExportState exportId={create.data.id} />
           <div className="flex flex-wrap items-center justify-between gap-3">
             <p className="text-sm text-muted">
-              It goes on when you close this; find it under{" "}
+              You may close this; the file is found under{" "}
               <Link href="/jobs" className="text-accent hover:underline" onClick={() => show(false)}>
                 Jobs
-              </Link>
-              .
+              </Link>{" "}
+              too.
             </p>
             <DialogClose asChild>
               <Button>Close</Button>

@@ -7,10 +7,9 @@ import { QueryView } from "@/components/states/states";
 import { Time } from "@/components/time";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
-import { downloadPath } from "@/features/exports/download";
+import { downloadPath, fileSummary } from "@/features/exports/download";
 import { hasEnded } from "@/features/jobs/describe";
 import { JobStatusBadge, Progress } from "@/features/jobs/job-status";
-import { formatBytes, formatExact } from "@/lib/format";
 
 /** How often an export is looked at until it has ended: whoever waits for a file looks at the bar. */
 const LOOK_MS = 1_000;
@@ -30,7 +29,7 @@ export function ExportState({ exportId }: { exportId: string }) {
             <div role="status" className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm">
               <JobStatusBadge job={{ status: data.status, cancel_requested_at: null }} />
               <span className="text-muted">
-                {data.rows === null ? (data.message ?? data.format) : `${formatExact(data.rows)} traces, ${formatBytes(data.bytes)} ${data.format}`}
+                {data.rows === null ? (data.message ?? data.format) : fileSummary(data)}
               </span>
             </div>
             {hasEnded(data) ? null : <Progress value={data.progress} label="Progress of the export" />}

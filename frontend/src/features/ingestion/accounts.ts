@@ -1,5 +1,5 @@
 import type { IngestionHealth, KeyCounts, KeyView } from "@/api/schema";
-import { shortId, toNumber } from "@/lib/format";
+import { capitalised, shortId, toNumber } from "@/lib/format";
 
 export interface Term {
   key: string;
@@ -51,7 +51,7 @@ export function clientAccount({ client_reported: reported }: IngestionHealth): A
 /** A reason as words: time_too_old is Time too old. */
 export function reasonText(reason: string): string {
   const words = reason.replace(/[_-]+/g, " ").trim();
-  return words === "" ? reason : words.charAt(0).toUpperCase() + words.slice(1);
+  return words === "" ? reason : capitalised(words);
 }
 
 /** Whose counters these are; keys that were revoked, or that the caller may not see, are known by their id only. */

@@ -109,7 +109,7 @@ function LetterRow({ letter, onOpen }: { letter: DeadLetter; onOpen: () => void 
       <Cell>
         <LetterState state={letter.state} />
       </Cell>
-      <Cell className="whitespace-nowrap" title={letter.reason}>
+      <Cell title={letter.reason}>
         {reasonText(letter.reason)}
       </Cell>
       <Cell className="max-w-0 min-w-56 xl:w-1/2">
@@ -118,7 +118,7 @@ function LetterRow({ letter, onOpen }: { letter: DeadLetter; onOpen: () => void 
         </button>
       </Cell>
       <Cell className="text-right">{letter.attempts}</Cell>
-      <Cell className="whitespace-nowrap">
+      <Cell>
         {letter.trace_id === null ? (
           <span className="text-muted">{letter.item_index === null ? "Whole request" : `Item ${letter.item_index}`}</span>
         ) : (
@@ -130,7 +130,7 @@ function LetterRow({ letter, onOpen }: { letter: DeadLetter; onOpen: () => void 
       <Cell className="text-muted">
         <Ago value={letter.created_at} />
       </Cell>
-      <Cell className="text-right whitespace-nowrap">
+      <Cell className="text-right">
         {letter.state === "dead" ? (
           <ConfirmDialog
             title="Replay this letter?"

@@ -17,7 +17,7 @@ export function LetterSheet({ letter, onClose }: { letter: DeadLetter | null; on
       {letter === null ? null : (
         <div className="grid gap-5">
           <Details entries={entriesOf(letter)} />
-          <section>
+          <section className="min-w-0">
             <h3 className="mb-1.5 text-sm font-medium">Error</h3>
             <p className="rounded-md bg-bad-soft px-2.5 py-2 text-sm break-words whitespace-pre-wrap text-bad">{letter.error}</p>
           </section>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JobView } from "@/api/schema";
-import { jobTypeLabel, mayCancel, mayRetry, ownerOf } from "@/features/jobs/describe";
+import { jobSummary, jobTypeLabel, mayCancel, mayRetry, ownerOf } from "@/features/jobs/describe";
 
 const JOB: JobView = {
   id: "0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81", type: "export", status: "running", progress: 0.4, message: null, params: {}, result: null, error: null,
@@ -25,6 +25,20 @@ describe("what may be done", () => {
     expect(mayRetry({ ...JOB, status: "failed", type: "replay" }, ["write"])).toBe(false);
     expect(mayRetry({ ...JOB, status: "failed", type: "delete_workspace" }, ["write", "admin"])).toBe(false);
   });
+});
+
+describe("what there is to say", () => {
+  it("is what it is doing, and nothing of that once it has ended", () => {
+    expect(jobSummary({ ...JOB, message: "writing" })).toBe("writing");
+    expect(jobSummary({ ...JOB, status: "cancelled", message: "writing" })).toBeNull();
+  });
+  it("is what came of it", () => {
+    const done = { ...JOB, status: "succeeded" as const };
+    expect(jobSummary({ ...done, result: { rows: 1284, bytes: 2048, format: "csv" } })).toBe("1,284 traces, 2 KB csv");
+    expect(jobSummary({ ...done, type: "replay", result: { replayed: 3, skipped: 0, after: [] } })).toBe("3 replayed, 0 skipped");
+    expect(jobSummary({ ...done, type: "cleanup", result: { maintained: ["x"] } })).toBeNull();
+  });
+  it("is why it failed", () => expect(jobSummary({ ...JOB, status: "failed", error: "disk full" })).toBe("disk full"));
 });
 
 it("names who asked", () => {

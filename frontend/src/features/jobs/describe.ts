@@ -1,5 +1,6 @@
 import type { JobView, KeyView, MemberView } from "@/api/schema";
-import { shortId } from "@/lib/format";
+import { fileSummary } from "@/features/exports/download";
+import { formatExact, shortId } from "@/lib/format";
 
 export type JobStatus = JobView["status"];
 
@@ -37,6 +38,21 @@ export function mayCancel(job: JobView): boolean {
 export function mayRetry(job: JobView, permissions: readonly string[]): boolean {
   const type = jobTypeOf(job.type);
   return type !== null && hasEnded(job) && permissions.includes(JOB_TYPES[type].permission);
+}
+
+/** What there is to say of a job: why it failed, what came of it, or what it is doing. */
+export function jobSummary({ type, status, error, message, result }: Pick<JobView, "type" | "status" | "error" | "message" | "result">): string | null {
+  if (error !== null) return error;
+  // The message of a job that has ended is of its last step.
+  if (!hasEnded({ status })) return message;
+  if (result === null) return null;
+  if (type === "export") return fileSummary({ rows: numberOf(result.rows), bytes: numberOf(result.bytes), format: String(result.format) });
+  const numbers = Object.entries(result).filter(([, value]) => typeof value === "number");
+  return numbers.length === 0 ? null : numbers.map(([name, value]) => `${formatExact(numberOf(value))} ${name.replaceAll("_", " ")}`).join(", ");
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
 }
 
 /** Who asked for a job, as far as the caller may know. */

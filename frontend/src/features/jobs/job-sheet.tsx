@@ -37,7 +37,12 @@ export function JobSheet({ jobId, nameOwner, onClose }: JobSheetProps) {
       <QueryView query={job} skeleton={<Skeleton className="h-96" />}>
         {(data) => (
           <div className="grid gap-5">
-            {hasEnded(data) ? null : <Progress value={data.progress} label="Progress" />}
+            {hasEnded(data) || data.type === "export" ? null : (
+              <div className="grid gap-1">
+                <Progress value={data.progress} label="Progress" />
+                <p className="text-sm text-muted">{data.message}</p>
+              </div>
+            )}
             <Details entries={entriesOf(data, nameOwner(data))} />
             {data.error === null ? null : (
               <p className="rounded-md bg-bad-soft px-2.5 py-2 text-sm break-words whitespace-pre-wrap text-bad">{data.error}</p>
@@ -56,7 +61,6 @@ export function JobSheet({ jobId, nameOwner, onClose }: JobSheetProps) {
 function entriesOf(job: JobView, owner: string): readonly [string, ReactNode][] {
   const entries: [string, ReactNode][] = [
     ["Status", <JobStatusBadge key="status" job={job} />],
-    ["Message", job.message ?? MISSING],
     ["Asked by", owner],
     ["Asked for", <Time key="created" value={job.created_at} />],
     ["Started", <Time key="started" value={job.started_at} />],
@@ -80,7 +84,7 @@ function Log({ jobId }: { jobId: string }) {
   const logs = useInfiniteQuery(jobLogsQuery(jobId));
   const lines = logs.data?.pages.flatMap((page) => page.data) ?? [];
   return (
-    <section>
+    <section className="min-w-0">
       <h3 className="mb-1.5 text-sm font-medium">Log</h3>
       <QueryView query={logs} skeleton={<Skeleton className="h-32" />}>
         {() =>

@@ -1,7 +1,7 @@
 "use client";
 
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Ban, RotateCcw, Wrench } from "lucide-react";
+import { Ban, Download, RotateCcw, Wrench } from "lucide-react";
 import { parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
 import { apiKeysQuery, membersQuery, meQuery, useMay } from "@/api/account";
 import { jobsQuery, useCancelJob, useRetryJob } from "@/api/operations";
@@ -15,9 +15,10 @@ import { Select } from "@/components/ui/select";
 import { Cell, HeadCell, Row, Table, TableSkeleton } from "@/components/ui/table";
 import { ExportDialog } from "@/features/exports/export-dialog";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
-import { hasEnded, JOB_STATUSES, JOB_TYPE_NAMES, JOB_TYPES, jobTypeLabel, mayCancel, mayRetry, ownerOf } from "@/features/jobs/describe";
+import { hasEnded, JOB_STATUSES, JOB_TYPE_NAMES, JOB_TYPES, jobSummary, jobTypeLabel, mayCancel, mayRetry, ownerOf } from "@/features/jobs/describe";
 import { JobSheet } from "@/features/jobs/job-sheet";
 import { JobStatusBadge, Progress, STATUS_LOOKS } from "@/features/jobs/job-status";
+import { cn } from "@/lib/cn";
 import { MISSING } from "@/lib/format";
 
 const ANY = "any";
@@ -29,6 +30,7 @@ export function Jobs() {
   const jobs = useInfiniteQuery(jobsQuery({ ...(status ? { status } : {}), ...(type ? { type } : {}) }));
   const rows = jobs.data?.pages.flatMap((page) => page.data) ?? [];
   const nameOwner = useOwners();
+  const isRefused = jobs.isError && jobs.data === undefined;
   return (
     <>
       <PageHeader title="Jobs" actions={mayWrite ? <ExportDialog scope={{ range: "24h" }} /> : null} />
@@ -36,7 +38,7 @@ export function Jobs() {
         <Card
           title="Jobs and exports"
           aside={
-            <div className="flex flex-wrap items-center gap-2">
+            isRefused ? null : <div className="flex flex-wrap items-center gap-2">
               <Select
                 label="Status"
                 value={status ?? ANY}
@@ -61,8 +63,7 @@ export function Jobs() {
                       <tr>
                         <HeadCell>Type</HeadCell>
                         <HeadCell>Status</HeadCell>
-                        <HeadCell>Progress</HeadCell>
-                        <HeadCell>Message</HeadCell>
+                        <HeadCell>Progress and result</HeadCell>
                         <HeadCell>Asked by</HeadCell>
                         <HeadCell>Started</HeadCell>
                         <HeadCell className="text-right">Duration</HeadCell>
@@ -110,10 +111,10 @@ function useOwners(): (job: JobView) => string {
 
 function JobRow({ job, owner, onOpen }: { job: JobView; owner: string; onOpen: () => void }) {
   const label = jobTypeLabel(job.type);
-  const message = job.error ?? job.message;
+  const summary = jobSummary(job);
   return (
     <Row>
-      <Cell className="whitespace-nowrap">
+      <Cell>
         <button type="button" onClick={onOpen} className="font-medium hover:underline">
           {label}
         </button>
@@ -121,20 +122,31 @@ function JobRow({ job, owner, onOpen }: { job: JobView; owner: string; onOpen: (
       <Cell>
         <JobStatusBadge job={job} />
       </Cell>
-      <Cell className="min-w-32">{hasEnded(job) ? null : <Progress value={job.progress} label={`Progress of ${label}`} />}</Cell>
-      <Cell className={job.error === null ? "max-w-0 min-w-48 text-muted xl:w-2/5" : "max-w-0 min-w-48 text-bad xl:w-2/5"}>
-        <span className="block truncate" title={message ?? undefined}>
-          {message ?? MISSING}
-        </span>
+      <Cell className="max-w-0 min-w-64 xl:w-1/2">
+        <div className="flex items-center gap-3">
+          {hasEnded(job) ? null : (
+            <div className="w-40 shrink-0">
+              <Progress value={job.progress} label={`Progress of ${label}`} />
+            </div>
+          )}
+          <span className={cn("min-w-0 truncate", job.error === null ? "text-muted" : "text-bad")} title={summary ?? undefined}>
+            {summary ?? (hasEnded(job) ? MISSING : null)}
+          </span>
+        </div>
       </Cell>
-      <Cell className="whitespace-nowrap text-muted">{owner}</Cell>
+      <Cell className="text-muted">{owner}</Cell>
       <Cell className="text-muted">
         <Ago value={job.started_at} />
       </Cell>
-      <Cell className="text-right whitespace-nowrap text-muted">
+      <Cell className="text-right text-muted">
         <Elapsed from={job.started_at} to={job.finished_at} />
       </Cell>
-      <Cell className="text-right whitespace-nowrap">
+      <Cell className="text-right">
+        {job.type === "export" && job.status === "succeeded" ? (
+          <Button variant="ghost" size="icon-sm" aria-label="Get the file of the export" onClick={onOpen}>
+            <Download aria-hidden />
+          </Button>
+        ) : null}
         <JobActions job={job} />
       </Cell>
     </Row>

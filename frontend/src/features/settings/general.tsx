@@ -17,6 +17,7 @@ import { loadPage } from "@/lib/load-page";
 
 const FIELDS = ["name", "slug", "description", "timezone", "retention_days", "rollup_retention_days"] as const;
 const LONGEST_DAYS = 3650;
+const SLUG_RULE = "2 to 40 small letters, digits and hyphens inside";
 
 export function General({ caller }: { caller: MeAnswer }) {
   return (
@@ -55,8 +56,8 @@ function WorkspaceForm({ caller: { workspace, permissions } }: { caller: MeAnswe
             label="Slug"
             defaultValue={workspace.slug}
             maxLength={40}
-            hint="Small letters, digits and hyphens; another one for each workspace"
-            error={problems.at.slug}
+            hint={SLUG_RULE}
+            error={slugProblem(problems.at.slug)}
           />
           <TextareaField
             name="description"
@@ -118,6 +119,11 @@ function WorkspaceForm({ caller: { workspace, permissions } }: { caller: MeAnswe
       </form>
     </Card>
   );
+}
+
+/** What is wrong with a slug in words: the gateway names the pattern. */
+function slugProblem(message: string | undefined): string | undefined {
+  return message?.includes("pattern") ? SLUG_RULE : message;
 }
 
 function DangerZone({ name }: { name: string }) {

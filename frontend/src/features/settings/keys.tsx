@@ -62,7 +62,7 @@ function KeyRow({ apiKey, maker }: { apiKey: KeyView; maker: string | null }) {
   return (
     <Row>
       <Cell className="font-medium">{apiKey.name}</Cell>
-      <Cell className="font-mono text-xs whitespace-nowrap text-muted">{apiKey.prefix}…</Cell>
+      <Cell className="font-mono text-xs text-muted">{apiKey.prefix}…</Cell>
       <Cell>
         <ul className="flex gap-1">
           {apiKey.scopes.map((scope) => (
@@ -72,10 +72,10 @@ function KeyRow({ apiKey, maker }: { apiKey: KeyView; maker: string | null }) {
           ))}
         </ul>
       </Cell>
-      {maker === null ? null : <Cell className="whitespace-nowrap text-muted">{maker}</Cell>}
-      <Cell className="whitespace-nowrap text-muted">{formatDay(apiKey.created_at)}</Cell>
-      <Cell className="whitespace-nowrap text-muted">{apiKey.last_used_at === null ? "Never" : <Ago value={apiKey.last_used_at} />}</Cell>
-      <Cell className="whitespace-nowrap">
+      {maker === null ? null : <Cell className="text-muted">{maker}</Cell>}
+      <Cell className="text-muted">{formatDay(apiKey.created_at)}</Cell>
+      <Cell className="text-muted">{apiKey.last_used_at === null ? "Never" : <Ago value={apiKey.last_used_at} />}</Cell>
+      <Cell>
         <Expiry expiresAt={apiKey.expires_at} />
       </Cell>
       <Cell className="text-right">

@@ -55,12 +55,12 @@ function MemberRow({ member, caller, isChangeable }: { member: MemberView; calle
   const isSelf = member.id === caller.id;
   return (
     <Row>
-      <Cell className="font-medium whitespace-nowrap">
+      <Cell className="font-medium">
         {name}
         {isSelf ? <span className="font-normal text-muted"> (you)</span> : null}
       </Cell>
       <Cell className="text-muted">{member.email}</Cell>
-      <Cell className="whitespace-nowrap">
+      <Cell>
         {isChangeable ? (
           <Select
             label={`Role of ${name}`}
@@ -84,7 +84,7 @@ function MemberRow({ member, caller, isChangeable }: { member: MemberView; calle
           />
         )}
       </Cell>
-      <Cell className="whitespace-nowrap text-muted">{formatDay(member.joined_at)}</Cell>
+      <Cell className="text-muted">{formatDay(member.joined_at)}</Cell>
       <Cell className="text-muted">{member.last_login_at === null ? MISSING : <Ago value={member.last_login_at} />}</Cell>
       <Cell className="text-right">
         {isChangeable && !isSelf ? (
