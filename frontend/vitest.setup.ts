@@ -1,8 +1,10 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 afterEach(cleanup);
+
+configure({ asyncUtilTimeout: 20_000 });
 
 // jsdom has no layout, and charts draw nothing without a size.
 class Sized implements ResizeObserver {
