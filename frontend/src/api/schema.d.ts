@@ -698,8 +698,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How far an export is
-         * @description Return an export; members see their own, administrators all.
+         * How far an export is, and where its file can be had
+         * @description Return an export with a new link to its file; members see their own, administrators all.
          *
          *     Permission `read`: roles owner, admin, member, viewer; keys with the scope `read`.
          */
@@ -721,7 +721,7 @@ export interface paths {
         };
         /**
          * The file of an export
-         * @description Return the file, as an attachment.
+         * @description Return the file, as an attachment; with the query of `download_url` no other credential is needed.
          *
          *     Permission `read`: roles owner, admin, member, viewer; keys with the scope `read`.
          */
@@ -1117,6 +1117,98 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Prices: the workspace's own, then the catalogue's
+         * @description Return what models cost, by provider and model, with where each price is known from and when it holds.
+         *
+         *     A price of the workspace's own comes before the catalogue's and before a cost that the sender reported.
+         *
+         *     Permission `read`: roles owner, admin, member, viewer; keys with the scope `read`.
+         */
+        get: operations["list_prices"];
+        put?: never;
+        /**
+         * Add a price of the workspace's own
+         * @description Price a model for this workspace: spans that arrive from now on at once, stored ones when they are repriced.
+         *
+         *     A price that changes at some time is a further price with `valid_from`: of several the one that began last holds.
+         *
+         *     Permission `write`: roles owner, admin, member; keys with the scope `write`.
+         */
+        post: operations["add_price"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prices/reprice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Price stored spans again
+         * @description Work out the cost of stored spans again by the prices known now, as a job.
+         *
+         *     A dry run changes nothing and tells exactly what would change: here if that takes a few seconds only, otherwise as the result of the job.
+         *
+         *     Permission `write`: roles owner, admin, member; keys with the scope `write`.
+         */
+        post: operations["reprice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prices/{price_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One price
+         * @description Return a price as spans name it in `price_id`, also when it has been replaced since.
+         *
+         *     Permission `read`: roles owner, admin, member, viewer; keys with the scope `read`.
+         */
+        get: operations["read_price"];
+        /**
+         * Correct a price of the workspace's own
+         * @description Put a corrected price, with an id of its own, in the place of one, which stays in history as replaced.
+         *
+         *     The correction holds for all times of the price, so spans that were priced wrongly are right once repriced.
+         *
+         *     Permission `write`: roles owner, admin, member; keys with the scope `write`.
+         */
+        put: operations["change_price"];
+        post?: never;
+        /**
+         * Delete a price of the workspace's own
+         * @description Let a price hold no more; it stays in history, and spans that it priced keep their cost until repriced.
+         *
+         *     Permission `write`: roles owner, admin, member; keys with the scope `write`.
+         */
+        delete: operations["delete_price"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2623,6 +2715,51 @@ export interface components {
             data: components["schemas"]["CostTrend"];
             meta: components["schemas"]["Meta"];
         };
+        /** @description Rates between two times of day. */
+        DailyRates: {
+            /**
+             * @description USD per million input tokens
+             * @example 2
+             */
+            input: number | null;
+            /**
+             * @description USD per million output tokens
+             * @example 8
+             */
+            output: number | null;
+            /**
+             * @description USD per million input tokens from a cache; null: as input
+             * @example 0.5
+             */
+            cached_input: number | null;
+            /**
+             * @description USD per million tokens written to a cache; null: as input
+             * @example null
+             */
+            cache_write: number | null;
+            /**
+             * @description USD per million reasoning tokens; null: as output
+             * @example null
+             */
+            reasoning: number | null;
+            /**
+             * @description USD per thousand calls
+             * @example null
+             */
+            request: number | null;
+            /** @description Rates of calls with much input, by rising threshold */
+            tiers: components["schemas"]["Tier"][];
+            /**
+             * @description Time of day (UTC)
+             * @example 16:30:00
+             */
+            from: string;
+            /**
+             * @description Time of day (UTC); of the next day if earlier
+             * @example 00:30:00
+             */
+            to: string;
+        };
         /** @description An item that could not be stored; secrets in `payload` and `error` are not shown. */
         DeadLetter: {
             id: string;
@@ -2772,8 +2909,8 @@ export interface components {
             /** @description When the file is removed */
             expires_at: string | null;
             /**
-             * @description Path at the gateway, to be asked for with a credential
-             * @example /api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download
+             * @description Path at the gateway; for some minutes it needs no credential, and each look gives a new one
+             * @example /api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download?expires=1769861700&holder=user.0193fb5e-0000-7000-8000-000000000002.0193fb5e-0000-7000-8000-000000000001.5f0c1d8e-6a4b-4c7d-9e21-3b8a7c6d5e4f&signature=GxqVbQyT5y3mS1uJ0Lr8nW2oKfD7aHc9eZpXvR4iB6M
              */
             download_url: string | null;
         };
@@ -2802,7 +2939,7 @@ export interface components {
              */
             format: "csv" | "jsonl" | "parquet";
             /** @description 24h unless given */
-            range?: string | null;
+            range?: ("15m" | "1h" | "24h" | "7d" | "30d" | "90d") | null;
             /** @description RFC 3339 time */
             from?: string | null;
             /** @description RFC 3339 time; now unless given */
@@ -3193,15 +3330,6 @@ export interface components {
          *     }
          * @example {
          *       "params": {
-         *         "filter": {
-         *           "range": "24h"
-         *         },
-         *         "format": "csv"
-         *       },
-         *       "type": "export"
-         *     }
-         * @example {
-         *       "params": {
          *         "dry_run": true,
          *         "from": "2026-01-01T00:00:00Z",
          *         "to": "2026-01-08T00:00:00Z"
@@ -3215,7 +3343,7 @@ export interface components {
          */
         JobRequest: {
             /** @enum {string} */
-            type: "export" | "reprice" | "replay" | "cleanup" | "reindex";
+            type: "reprice" | "replay" | "cleanup" | "reindex";
             params?: {
                 [key: string]: unknown;
             };
@@ -4067,6 +4195,208 @@ export interface components {
             meta: components["schemas"]["Meta"];
         };
         /**
+         * @description One version of a price: what a model costs, for whom, when, and where that is known from.
+         * @example {
+         *       "cost_sources": [
+         *         "override"
+         *       ],
+         *       "created_at": "2026-01-31T12:00:00Z",
+         *       "created_by": "0193fb5e-2222-7000-8000-000000000000",
+         *       "id": 2412,
+         *       "match": {
+         *         "equals": "gpt-4o"
+         *       },
+         *       "model": "gpt-4o",
+         *       "prices": {
+         *         "cached_input": 0.5,
+         *         "daily": [],
+         *         "input": 2,
+         *         "other": {},
+         *         "output": 8,
+         *         "tiers": [
+         *           {
+         *             "above_tokens": 200000,
+         *             "input": 4,
+         *             "output": 12
+         *           }
+         *         ]
+         *       },
+         *       "provider": "openai",
+         *       "source": "workspace",
+         *       "state": "in_force",
+         *       "valid_from": "2026-01-01T00:00:00Z"
+         *     }
+         */
+        Price: {
+            /**
+             * @description Spans priced by it name it as price_id
+             * @example 2412
+             */
+            id: number;
+            /**
+             * @description Id of the provider; * for whoever answers
+             * @example openai
+             */
+            provider: string;
+            /**
+             * @description Id of the model
+             * @example gpt-4o
+             */
+            model: string;
+            /**
+             * @description The workspace's own, or the catalogue's
+             * @enum {string}
+             */
+            source: "workspace" | "catalogue";
+            /**
+             * @description Name and version of the catalogue
+             * @example genai-prices 0.2.3
+             */
+            catalogue: string | null;
+            /**
+             * @description Which ids of models it is for: equals, starts_with, ends_with, contains, regex; or, and
+             * @example {
+             *       "or": [
+             *         {
+             *           "equals": "gpt-4o"
+             *         },
+             *         {
+             *           "starts_with": "gpt-4o-2024"
+             *         }
+             *       ]
+             *     }
+             */
+            match: {
+                [key: string]: unknown;
+            };
+            /** @description What spans priced by it say of their cost; exact when the id is the model's very own */
+            cost_sources: ("override" | "exact" | "pattern")[];
+            prices: components["schemas"]["PriceRates"];
+            /** @description For spans that start then or later; null: since ever */
+            valid_from: string | null;
+            /** @description For spans that start before; null: no end */
+            valid_to: string | null;
+            /**
+             * @description in_force: holds for spans that start now; scheduled: begins later; superseded: one that began later holds now; ended: its time is over; replaced: was corrected or deleted, and holds for nothing
+             * @enum {string}
+             */
+            state: "in_force" | "scheduled" | "superseded" | "ended" | "replaced";
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description User or API key; null for the catalogue
+             * @example 0193fb5e-2222-7000-8000-000000000000
+             */
+            created_by: string | null;
+            /** @description When it was corrected or deleted */
+            replaced_at: string | null;
+        };
+        /**
+         * @description A price of the workspace's own, which comes before every other.
+         * @example {
+         *       "model": "gpt-4o",
+         *       "prices": {
+         *         "cached_input": 0.5,
+         *         "input": 2,
+         *         "output": 8
+         *       },
+         *       "provider": "openai",
+         *       "valid_from": "2026-01-01T00:00:00Z"
+         *     }
+         */
+        PriceBody: {
+            /** @description What the model costs */
+            prices: components["schemas"]["RatesBody"];
+            /** @description Spans that start at this time or later; since ever unless given */
+            valid_from?: string | null;
+            /** @description Spans that start before this time; no end unless given */
+            valid_to?: string | null;
+            /**
+             * @description Any spelling that spans may use; * for whoever answers
+             * @default *
+             */
+            provider: string;
+            /** @description Id of the model as answered or asked for, in any case */
+            model: string;
+        };
+        /**
+         * @description A price as it is corrected: all of it is given anew but whose price it is.
+         * @example {
+         *       "prices": {
+         *         "cached_input": 0.5,
+         *         "input": 2,
+         *         "output": 8
+         *       }
+         *     }
+         */
+        PriceChange: {
+            /** @description What the model costs */
+            prices: components["schemas"]["RatesBody"];
+            /** @description Spans that start at this time or later; since ever unless given */
+            valid_from?: string | null;
+            /** @description Spans that start before this time; no end unless given */
+            valid_to?: string | null;
+        };
+        /** @description An answer with one object. */
+        PriceEnvelope: {
+            /** @constant */
+            status: "success";
+            data: components["schemas"]["Price"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** @description An answer with a page of a list. */
+        PricePage: {
+            /** @constant */
+            status: "success";
+            data: components["schemas"]["Price"][];
+            pagination: components["schemas"]["Pagination"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** @description What a model costs, at certain times of day too. */
+        PriceRates: {
+            /**
+             * @description USD per million input tokens
+             * @example 2
+             */
+            input: number | null;
+            /**
+             * @description USD per million output tokens
+             * @example 8
+             */
+            output: number | null;
+            /**
+             * @description USD per million input tokens from a cache; null: as input
+             * @example 0.5
+             */
+            cached_input: number | null;
+            /**
+             * @description USD per million tokens written to a cache; null: as input
+             * @example null
+             */
+            cache_write: number | null;
+            /**
+             * @description USD per million reasoning tokens; null: as output
+             * @example null
+             */
+            reasoning: number | null;
+            /**
+             * @description USD per thousand calls
+             * @example null
+             */
+            request: number | null;
+            /** @description Rates of calls with much input, by rising threshold */
+            tiers: components["schemas"]["Tier"][];
+            /** @description Rates that hold at certain times of day instead */
+            daily: components["schemas"]["DailyRates"][];
+            /**
+             * @description Prices of units that spans do not count, by the catalogue's names
+             * @example {}
+             */
+            other: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * @description New values of the own account; another mail address needs the password.
          * @example {
          *       "full_name": "Ada King"
@@ -4178,6 +4508,40 @@ export interface components {
             data: components["schemas"]["QualityTrend"];
             meta: components["schemas"]["Meta"];
         };
+        /**
+         * @description What a model costs; both input and output are needed, and 0 says that they are free.
+         * @example {
+         *       "cached_input": 0.5,
+         *       "input": 2,
+         *       "output": 8,
+         *       "tiers": [
+         *         {
+         *           "above_tokens": 200000,
+         *           "input": 4,
+         *           "output": 12
+         *         }
+         *       ]
+         *     }
+         */
+        RatesBody: {
+            /** @description USD per million input tokens */
+            input: number | string;
+            /** @description USD per million output tokens */
+            output: number | string;
+            /** @description USD per million input tokens read from a cache; as input unless given */
+            cached_input?: number | string | null;
+            /** @description USD per million input tokens written to a cache; as input unless given */
+            cache_write?: number | string | null;
+            /** @description USD per million reasoning tokens; as output unless given */
+            reasoning?: number | string | null;
+            /** @description USD per thousand calls, on top of tokens */
+            request?: number | string | null;
+            /**
+             * @description Rates of calls with much input
+             * @default []
+             */
+            tiers: components["schemas"]["TierBody"][];
+        };
         /** @description Whether the service can work, and what each dependency answered: `ok` or the kind of the error. */
         Readiness: {
             /** @enum {string} */
@@ -4276,6 +4640,153 @@ export interface components {
             /** @constant */
             status: "success";
             data: components["schemas"]["ReplayResult"];
+            meta: components["schemas"]["Meta"];
+        };
+        /** @description Spans whose cost is worked out again by the prices known now; a dry run changes nothing. */
+        RepriceParams: {
+            /**
+             * Format: date-time
+             * @description First moment
+             * @example 2026-01-01T00:00:00Z
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description First moment after the range
+             * @example 2026-01-08T00:00:00Z
+             */
+            to: string;
+            /**
+             * @description Only tell what would change
+             * @default false
+             */
+            dry_run: boolean;
+            /**
+             * @description Only spans of this provider
+             * @example openai
+             */
+            provider?: string | null;
+            /**
+             * @description Only spans of this model, as answered or as asked for
+             * @example gpt-4o
+             */
+            model?: string | null;
+        };
+        /** @description What repricing found, exactly; unless it is a dry run, this is what it changed. */
+        RepriceResult: {
+            dry_run: boolean;
+            /**
+             * @description Traces with spans that were asked for
+             * @example 40
+             */
+            traces: number;
+            /**
+             * @description Traces of which a span has another cost
+             * @example 12
+             */
+            traces_changed: number;
+            /**
+             * @description Spans with usage or cost that were asked for
+             * @example 120
+             */
+            spans: number;
+            /**
+             * @description Spans with another cost or source of it
+             * @example 30
+             */
+            spans_changed: number;
+            /**
+             * @description Spans that had no cost
+             * @example 0
+             */
+            newly_priced: number;
+            /**
+             * @description Spans that have no cost any more
+             * @example 0
+             */
+            newly_unpriced: number;
+            /**
+             * @description What the spans cost so far
+             * @example 1.25
+             */
+            cost_before_usd: number;
+            /**
+             * @description What they cost by the prices known now
+             * @example 1.5
+             */
+            cost_after_usd: number;
+            /**
+             * @description After less before
+             * @example 0.25
+             */
+            difference_usd: number;
+            /** @description Dearest first */
+            by_model: components["schemas"]["RepricedModel"][];
+        };
+        /** @description What repricing makes of one model's spans. */
+        RepricedModel: {
+            /**
+             * @description As spans name it
+             * @example openai
+             */
+            provider: string | null;
+            /**
+             * @description As answered, else as asked for
+             * @example gpt-4o
+             */
+            model: string | null;
+            /** @description Whether this is the sum of all models that are not listed */
+            is_other: boolean;
+            /**
+             * @description Spans looked at
+             * @example 120
+             */
+            spans: number;
+            /**
+             * @description What they cost so far
+             * @example 1.25
+             */
+            before_usd: number;
+            /**
+             * @description What they cost by the prices known now
+             * @example 1.5
+             */
+            after_usd: number;
+        };
+        /** @description A job that prices stored spans again, and what it found once it has ended. */
+        Repricing: {
+            /**
+             * @description For /api/v1/jobs/{id}
+             * @example 0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81
+             */
+            job_id: string;
+            /** @description Whether nothing is changed */
+            dry_run: boolean;
+            /** @enum {string} */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /**
+             * @description From 0 to 1
+             * @example 1
+             */
+            progress: number;
+            /**
+             * @description What is being done
+             * @example null
+             */
+            message: string | null;
+            /**
+             * @description Why it failed
+             * @example null
+             */
+            error: string | null;
+            /** @description Null until the job has succeeded */
+            result: components["schemas"]["RepriceResult"] | null;
+        };
+        /** @description An answer with one object. */
+        RepricingEnvelope: {
+            /** @constant */
+            status: "success";
+            data: components["schemas"]["Repricing"];
             meta: components["schemas"]["Meta"];
         };
         /** @description The new role of a member. */
@@ -4679,6 +5190,11 @@ export interface components {
             cost_usd: number | null;
             /** @enum {string} */
             cost_source: "override" | "reported" | "exact" | "pattern" | "unpriced";
+            /**
+             * @description The price that the cost was worked out by
+             * @example 2412
+             */
+            price_id: number | null;
             ttft_ms: number | null;
             tool_name: string | null;
             service: string | null;
@@ -4744,6 +5260,11 @@ export interface components {
             cost_usd: number | null;
             /** @enum {string} */
             cost_source: "override" | "reported" | "exact" | "pattern" | "unpriced";
+            /**
+             * @description The price that the cost was worked out by
+             * @example 2412
+             */
+            price_id: number | null;
             ttft_ms: number | null;
             tool_name: string | null;
             service: string | null;
@@ -4852,6 +5373,61 @@ export interface components {
             expires_in: number;
             /** @description Address of the WebSocket */
             url: string;
+        };
+        /** @description Rates of calls with more input; null stays as below the threshold. */
+        Tier: {
+            /**
+             * @description The whole call costs this when it has more input tokens
+             * @example 200000
+             */
+            above_tokens: number;
+            /**
+             * @description USD per million tokens
+             * @example 4
+             */
+            input: number | null;
+            /**
+             * @description USD per million tokens
+             * @example 12
+             */
+            output: number | null;
+            /**
+             * @description USD per million tokens
+             * @example null
+             */
+            cached_input: number | null;
+            /**
+             * @description USD per million tokens
+             * @example null
+             */
+            cache_write: number | null;
+            /**
+             * @description USD per million tokens
+             * @example null
+             */
+            reasoning: number | null;
+        };
+        /**
+         * @description Rates of calls with more input; what is not given stays as below the threshold.
+         * @example {
+         *       "above_tokens": 200000,
+         *       "input": 4,
+         *       "output": 12
+         *     }
+         */
+        TierBody: {
+            /** @description The whole call costs this when it has more input tokens than so many */
+            above_tokens: number;
+            /** @description USD per million tokens */
+            input?: number | string | null;
+            /** @description USD per million tokens */
+            output?: number | string | null;
+            /** @description USD per million tokens */
+            cached_input?: number | string | null;
+            /** @description USD per million tokens */
+            cache_write?: number | string | null;
+            /** @description USD per million tokens */
+            reasoning?: number | string | null;
         };
         /** @description Tokens of a session in one workspace; `expires_in` is in seconds. */
         TokenAnswer: {
@@ -5909,6 +6485,33 @@ export interface components {
                 "application/json": components["schemas"]["OtlpStatus"];
             };
         };
+        /** @description The file has no such part. */
+        RangeNotSatisfiable: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "status": "error",
+                 *       "error": {
+                 *         "code": "range_not_satisfiable",
+                 *         "message": "The file has no such part.",
+                 *         "details": []
+                 *       },
+                 *       "meta": {
+                 *         "timestamp": "2026-01-31T12:00:00.000Z",
+                 *         "execution_time_ms": 0.4,
+                 *         "cached": false,
+                 *         "version": "1.0",
+                 *         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["EnvelopedError"];
+            };
+        };
         /** @description A quota is used up; Retry-After says for how long. */
         RateLimited: {
             headers: {
@@ -6106,6 +6709,7 @@ export type CostOverview = components['schemas']['CostOverview'];
 export type CostOverviewEnvelope = components['schemas']['CostOverviewEnvelope'];
 export type CostTrend = components['schemas']['CostTrend'];
 export type CostTrendEnvelope = components['schemas']['CostTrendEnvelope'];
+export type DailyRates = components['schemas']['DailyRates'];
 export type DeadLetter = components['schemas']['DeadLetter'];
 export type DeadLetterPage = components['schemas']['DeadLetterPage'];
 export type DeletedView = components['schemas']['DeletedView'];
@@ -6196,6 +6800,12 @@ export type PerformanceAnalytics = components['schemas']['PerformanceAnalytics']
 export type PerformanceAnalyticsEnvelope = components['schemas']['PerformanceAnalyticsEnvelope'];
 export type PerformanceOverview = components['schemas']['PerformanceOverview'];
 export type PerformanceOverviewEnvelope = components['schemas']['PerformanceOverviewEnvelope'];
+export type Price = components['schemas']['Price'];
+export type PriceBody = components['schemas']['PriceBody'];
+export type PriceChange = components['schemas']['PriceChange'];
+export type PriceEnvelope = components['schemas']['PriceEnvelope'];
+export type PricePage = components['schemas']['PricePage'];
+export type PriceRates = components['schemas']['PriceRates'];
 export type ProfileChange = components['schemas']['ProfileChange'];
 export type QualityAnalytics = components['schemas']['QualityAnalytics'];
 export type QualityAnalyticsEnvelope = components['schemas']['QualityAnalyticsEnvelope'];
@@ -6204,6 +6814,7 @@ export type QualityOverviewEnvelope = components['schemas']['QualityOverviewEnve
 export type QualityPoint = components['schemas']['QualityPoint'];
 export type QualityTrend = components['schemas']['QualityTrend'];
 export type QualityTrendEnvelope = components['schemas']['QualityTrendEnvelope'];
+export type RatesBody = components['schemas']['RatesBody'];
 export type Readiness = components['schemas']['Readiness'];
 export type ReasonCount = components['schemas']['ReasonCount'];
 export type Receipt = components['schemas']['Receipt'];
@@ -6212,6 +6823,11 @@ export type Registration = components['schemas']['Registration'];
 export type ReplayRequest = components['schemas']['ReplayRequest'];
 export type ReplayResult = components['schemas']['ReplayResult'];
 export type ReplayResultEnvelope = components['schemas']['ReplayResultEnvelope'];
+export type RepriceParams = components['schemas']['RepriceParams'];
+export type RepriceResult = components['schemas']['RepriceResult'];
+export type RepricedModel = components['schemas']['RepricedModel'];
+export type Repricing = components['schemas']['Repricing'];
+export type RepricingEnvelope = components['schemas']['RepricingEnvelope'];
 export type RoleChange = components['schemas']['RoleChange'];
 export type RoleChanged = components['schemas']['RoleChanged'];
 export type RoleChangedEnvelope = components['schemas']['RoleChangedEnvelope'];
@@ -6238,6 +6854,8 @@ export type Throughput = components['schemas']['Throughput'];
 export type ThroughputEnvelope = components['schemas']['ThroughputEnvelope'];
 export type ThroughputPoint = components['schemas']['ThroughputPoint'];
 export type TicketAnswer = components['schemas']['TicketAnswer'];
+export type Tier = components['schemas']['Tier'];
+export type TierBody = components['schemas']['TierBody'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
 export type TokenAnswerEnvelope = components['schemas']['TokenAnswerEnvelope'];
 export type TopUser = components['schemas']['TopUser'];
@@ -6294,6 +6912,7 @@ export type ResponseOtlpTooLarge = components['responses']['OtlpTooLarge'];
 export type ResponseOtlpUnauthorized = components['responses']['OtlpUnauthorized'];
 export type ResponseOtlpUnavailable = components['responses']['OtlpUnavailable'];
 export type ResponseOtlpUnsupportedMediaType = components['responses']['OtlpUnsupportedMediaType'];
+export type ResponseRangeNotSatisfiable = components['responses']['RangeNotSatisfiable'];
 export type ResponseRateLimited = components['responses']['RateLimited'];
 export type ResponseTooLarge = components['responses']['TooLarge'];
 export type ResponseUnauthorized = components['responses']['Unauthorized'];
@@ -8711,7 +9330,7 @@ export interface operations {
                      *         "created_at": "2026-01-31T12:00:00Z",
                      *         "finished_at": "2026-01-31T12:00:00Z",
                      *         "expires_at": "2026-01-31T12:00:00Z",
-                     *         "download_url": "/api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download"
+                     *         "download_url": "/api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download?expires=1769861700&holder=user.0193fb5e-0000-7000-8000-000000000002.0193fb5e-0000-7000-8000-000000000001.5f0c1d8e-6a4b-4c7d-9e21-3b8a7c6d5e4f&signature=GxqVbQyT5y3mS1uJ0Lr8nW2oKfD7aHc9eZpXvR4iB6M"
                      *       },
                      *       "meta": {
                      *         "timestamp": "2026-01-31T12:00:00.000Z",
@@ -8778,7 +9397,7 @@ export interface operations {
                      *         "created_at": "2026-01-31T12:00:00Z",
                      *         "finished_at": "2026-01-31T12:00:00Z",
                      *         "expires_at": "2026-01-31T12:00:00Z",
-                     *         "download_url": "/api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download"
+                     *         "download_url": "/api/v1/exports/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81/download?expires=1769861700&holder=user.0193fb5e-0000-7000-8000-000000000002.0193fb5e-0000-7000-8000-000000000001.5f0c1d8e-6a4b-4c7d-9e21-3b8a7c6d5e4f&signature=GxqVbQyT5y3mS1uJ0Lr8nW2oKfD7aHc9eZpXvR4iB6M"
                      *       },
                      *       "meta": {
                      *         "timestamp": "2026-01-31T12:00:00.000Z",
@@ -8804,7 +9423,14 @@ export interface operations {
     };
     download_export: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of download_url: when the link ends */
+                expires?: string;
+                /** @description Of download_url: whose rights it lends */
+                holder?: string;
+                /** @description Of download_url: proves the others */
+                signature?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -8833,11 +9459,28 @@ export interface operations {
                     "application/vnd.apache.parquet": string;
                 };
             };
+            /** @description The part of the file that Range names */
+            206: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example start_time,trace_id */
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            416: components["responses"]["RangeNotSatisfiable"];
             422: components["responses"]["InvalidFields"];
             429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
@@ -10320,6 +10963,652 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            422: components["responses"]["InvalidFields"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_prices: {
+        parameters: {
+            query?: {
+                /** @description all adds the history of corrections, which is what has been replaced */
+                state?: "in_force" | "scheduled" | "superseded" | "ended" | "replaced" | "all";
+                /** @description Only the workspace's own, or only the catalogue's */
+                source?: "workspace" | "catalogue";
+                /** @description Only of this provider, in any spelling */
+                provider?: string;
+                /** @description Only of models whose id contains this, in any case */
+                model?: string;
+                /** @description Most prices of a page */
+                limit?: number;
+                /** @description Cursor of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": [
+                     *         {
+                     *           "cost_sources": [
+                     *             "override"
+                     *           ],
+                     *           "created_at": "2026-01-31T12:00:00Z",
+                     *           "created_by": "0193fb5e-2222-7000-8000-000000000000",
+                     *           "id": 2412,
+                     *           "match": {
+                     *             "equals": "gpt-4o"
+                     *           },
+                     *           "model": "gpt-4o",
+                     *           "prices": {
+                     *             "cached_input": 0.5,
+                     *             "daily": [],
+                     *             "input": 2,
+                     *             "other": {},
+                     *             "output": 8,
+                     *             "tiers": [
+                     *               {
+                     *                 "above_tokens": 200000,
+                     *                 "input": 4,
+                     *                 "output": 12,
+                     *                 "cached_input": null,
+                     *                 "cache_write": null,
+                     *                 "reasoning": null
+                     *               }
+                     *             ],
+                     *             "cache_write": null,
+                     *             "reasoning": null,
+                     *             "request": null
+                     *           },
+                     *           "provider": "openai",
+                     *           "source": "workspace",
+                     *           "state": "in_force",
+                     *           "valid_from": "2026-01-01T00:00:00Z",
+                     *           "catalogue": null,
+                     *           "valid_to": null,
+                     *           "replaced_at": null
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "cursor": null,
+                     *         "has_more": false,
+                     *         "limit": 50
+                     *       },
+                     *       "meta": {
+                     *         "timestamp": "2026-01-31T12:00:00.000Z",
+                     *         "execution_time_ms": 4.2,
+                     *         "cached": false,
+                     *         "version": "1.0",
+                     *         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PricePage"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["InvalidFields"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    add_price: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Within 24 hours the same key and body get the same answer; another body is 422.
+                 * @example order-7-attempt-1
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "gpt-4o",
+                 *       "prices": {
+                 *         "cached_input": 0.5,
+                 *         "input": 2,
+                 *         "output": 8
+                 *       },
+                 *       "provider": "openai",
+                 *       "valid_from": "2026-01-01T00:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PriceBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "cost_sources": [
+                     *           "override"
+                     *         ],
+                     *         "created_at": "2026-01-31T12:00:00Z",
+                     *         "created_by": "0193fb5e-2222-7000-8000-000000000000",
+                     *         "id": 2412,
+                     *         "match": {
+                     *           "equals": "gpt-4o"
+                     *         },
+                     *         "model": "gpt-4o",
+                     *         "prices": {
+                     *           "cached_input": 0.5,
+                     *           "daily": [],
+                     *           "input": 2,
+                     *           "other": {},
+                     *           "output": 8,
+                     *           "tiers": [
+                     *             {
+                     *               "above_tokens": 200000,
+                     *               "input": 4,
+                     *               "output": 12,
+                     *               "cached_input": null,
+                     *               "cache_write": null,
+                     *               "reasoning": null
+                     *             }
+                     *           ],
+                     *           "cache_write": null,
+                     *           "reasoning": null,
+                     *           "request": null
+                     *         },
+                     *         "provider": "openai",
+                     *         "source": "workspace",
+                     *         "state": "in_force",
+                     *         "valid_from": "2026-01-01T00:00:00Z",
+                     *         "catalogue": null,
+                     *         "valid_to": null,
+                     *         "replaced_at": null
+                     *       },
+                     *       "meta": {
+                     *         "timestamp": "2026-01-31T12:00:00.000Z",
+                     *         "execution_time_ms": 4.2,
+                     *         "cached": false,
+                     *         "version": "1.0",
+                     *         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PriceEnvelope"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidFields"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    reprice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Within 24 hours the same key and body get the same answer; another body is 422.
+                 * @example order-7-attempt-1
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "from": "2026-01-01T00:00:00Z",
+                 *       "to": "2026-01-08T00:00:00Z",
+                 *       "dry_run": false,
+                 *       "provider": "openai",
+                 *       "model": "gpt-4o"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RepriceParams"];
+            };
+        };
+        responses: {
+            /** @description The dry run has ended */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "job_id": "0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81",
+                     *         "dry_run": false,
+                     *         "status": "queued",
+                     *         "progress": 1,
+                     *         "message": null,
+                     *         "error": null,
+                     *         "result": {
+                     *           "dry_run": false,
+                     *           "traces": 40,
+                     *           "traces_changed": 12,
+                     *           "spans": 120,
+                     *           "spans_changed": 30,
+                     *           "newly_priced": 0,
+                     *           "newly_unpriced": 0,
+                     *           "cost_before_usd": 1.25,
+                     *           "cost_after_usd": 1.5,
+                     *           "difference_usd": 0.25,
+                     *           "by_model": [
+                     *             {
+                     *               "provider": "openai",
+                     *               "model": "gpt-4o",
+                     *               "is_other": false,
+                     *               "spans": 120,
+                     *               "before_usd": 1.25,
+                     *               "after_usd": 1.5
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "meta": {
+                     *         "timestamp": "2026-01-31T12:00:00.000Z",
+                     *         "execution_time_ms": 4.2,
+                     *         "cached": false,
+                     *         "version": "1.0",
+                     *         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RepricingEnvelope"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "job_id": "0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81",
+                     *         "dry_run": false,
+                     *         "status": "queued",
+                     *         "progress": 1,
+                     *         "message": null,
+                     *         "error": null,
+                     *         "result": {
+                     *           "dry_run": false,
+                     *           "traces": 40,
+                     *           "traces_changed": 12,
+                     *           "spans": 120,
+                     *           "spans_changed": 30,
+                     *           "newly_priced": 0,
+                     *           "newly_unpriced": 0,
+                     *           "cost_before_usd": 1.25,
+                     *           "cost_after_usd": 1.5,
+                     *           "difference_usd": 0.25,
+                     *           "by_model": [
+                     *             {
+                     *               "provider": "openai",
+                     *               "model": "gpt-4o",
+                     *               "is_other": false,
+                     *               "spans": 120,
+                     *               "before_usd": 1.25,
+                     *               "after_usd": 1.5
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "meta": {
+                     *         "timestamp": "2026-01-31T12:00:00.000Z",
+                     *         "execution_time_ms": 4.2,
+                     *         "cached": false,
+                     *         "version": "1.0",
+                     *         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RepricingEnvelope"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidFields"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    read_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the price
+                 * @example 2412
+                 */
+                price_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "cost_sources": [
+                     *           "override"
+                     *         ],
+                     *         "created_at": "2026-01-31T12:00:00Z",
+                     *         "created_by": "0193fb5e-2222-7000-8000-000000000000",
+                     *         "id": 2412,
+                     *         "match": {
+                     *           "equals": "gpt-4o"
+                     *         },
+                     *         "model": "gpt-4o",
+                     *         "prices": {
+                     *           "cached_input": 0.5,
+                     *           "daily": [],
+                     *           "input": 2,
+                     *           "other": {},
+                     *           "output": 8,
+                     *           "tiers": [
+                     *             {
+                     *               "above_tokens": 200000,
+                     *               "input": 4,
+                     *               "output": 12,
+                     *               "cached_input": null,
+                     *               "cache_write": null,
+                     *               "reasoning": null
+                     *             }
+                     *           ],
+                     *           "cache_write": null,
+                     *           "reasoning": null,
+                     *           "request": null
+                     *         },
+                     *         "provider": "openai",
+                     *         "source": "workspace",
+                     *         "state": "in_force",
+                     *         "valid_from": "2026-01-01T00:00:00Z",
+                     *         "catalogue": null,
+                     *         "valid_to": null,
+                     *         "replaced_at": null
+                     *       },
+                     *       "meta": {
+                     *         "timestamp": "2026-01-31T12:00:00.000Z",
+                     *         "execution_time_ms": 4.2,
+                     *         "cached": false,
+                     *         "version": "1.0",
+                     *         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PriceEnvelope"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["InvalidFields"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the price
+                 * @example 2412
+                 */
+                price_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "prices": {
+                 *         "cached_input": 0.5,
+                 *         "input": 2,
+                 *         "output": 8
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PriceChange"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "cost_sources": [
+                     *           "override"
+                     *         ],
+                     *         "created_at": "2026-01-31T12:00:00Z",
+                     *         "created_by": "0193fb5e-2222-7000-8000-000000000000",
+                     *         "id": 2412,
+                     *         "match": {
+                     *           "equals": "gpt-4o"
+                     *         },
+                     *         "model": "gpt-4o",
+                     *         "prices": {
+                     *           "cached_input": 0.5,
+                     *           "daily": [],
+                     *           "input": 2,
+                     *           "other": {},
+                     *           "output": 8,
+                     *           "tiers": [
+                     *             {
+                     *               "above_tokens": 200000,
+                     *               "input": 4,
+                     *               "output": 12,
+                     *               "cached_input": null,
+                     *               "cache_write": null,
+                     *               "reasoning": null
+                     *             }
+                     *           ],
+                     *           "cache_write": null,
+                     *           "reasoning": null,
+                     *           "request": null
+                     *         },
+                     *         "provider": "openai",
+                     *         "source": "workspace",
+                     *         "state": "in_force",
+                     *         "valid_from": "2026-01-01T00:00:00Z",
+                     *         "catalogue": null,
+                     *         "valid_to": null,
+                     *         "replaced_at": null
+                     *       },
+                     *       "meta": {
+                     *         "timestamp": "2026-01-31T12:00:00.000Z",
+                     *         "execution_time_ms": 4.2,
+                     *         "cached": false,
+                     *         "version": "1.0",
+                     *         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PriceEnvelope"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidFields"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the price
+                 * @example 2412
+                 */
+                price_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "cost_sources": [
+                     *           "override"
+                     *         ],
+                     *         "created_at": "2026-01-31T12:00:00Z",
+                     *         "created_by": "0193fb5e-2222-7000-8000-000000000000",
+                     *         "id": 2412,
+                     *         "match": {
+                     *           "equals": "gpt-4o"
+                     *         },
+                     *         "model": "gpt-4o",
+                     *         "prices": {
+                     *           "cached_input": 0.5,
+                     *           "daily": [],
+                     *           "input": 2,
+                     *           "other": {},
+                     *           "output": 8,
+                     *           "tiers": [
+                     *             {
+                     *               "above_tokens": 200000,
+                     *               "input": 4,
+                     *               "output": 12,
+                     *               "cached_input": null,
+                     *               "cache_write": null,
+                     *               "reasoning": null
+                     *             }
+                     *           ],
+                     *           "cache_write": null,
+                     *           "reasoning": null,
+                     *           "request": null
+                     *         },
+                     *         "provider": "openai",
+                     *         "source": "workspace",
+                     *         "state": "in_force",
+                     *         "valid_from": "2026-01-01T00:00:00Z",
+                     *         "catalogue": null,
+                     *         "valid_to": null,
+                     *         "replaced_at": null
+                     *       },
+                     *       "meta": {
+                     *         "timestamp": "2026-01-31T12:00:00.000Z",
+                     *         "execution_time_ms": 4.2,
+                     *         "cached": false,
+                     *         "version": "1.0",
+                     *         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PriceEnvelope"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             422: components["responses"]["InvalidFields"];
             429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
@@ -12164,6 +13453,7 @@ export interface operations {
                      *             "model_provider": "openai",
                      *             "cost_usd": 0.00305,
                      *             "cost_source": "exact",
+                     *             "price_id": 2412,
                      *             "ttft_ms": 180,
                      *             "tool_name": "search",
                      *             "service": "shop-api",
@@ -12399,6 +13689,7 @@ export interface operations {
                      *           "model_provider": "openai",
                      *           "cost_usd": 0.00305,
                      *           "cost_source": "exact",
+                     *           "price_id": 2412,
                      *           "ttft_ms": 180,
                      *           "tool_name": "search",
                      *           "service": "shop-api",
@@ -12494,6 +13785,7 @@ export interface operations {
                      *         "model_provider": "openai",
                      *         "cost_usd": 0.00305,
                      *         "cost_source": "exact",
+                     *         "price_id": 2412,
                      *         "ttft_ms": 180,
                      *         "tool_name": "search",
                      *         "service": "shop-api",
