@@ -28,7 +28,7 @@ export function FacetPanel({ list }: { list: TraceList }) {
                 <fieldset key={facet.name} className="min-w-0">
                   <legend className="mb-1 text-xs font-medium text-muted">
                     {definitionOf(name).label}
-                    {facet.estimated ? <span title="Of the newest 50,000 traces"> ~</span> : null}
+                    {facet.estimated ? <span title="Estimated: there are more traces than are counted"> ~</span> : null}
                   </legend>
                   {facet.values.map(({ value, count }) => (
                     <label key={value} className="relative flex h-7 items-center gap-2 rounded-sm px-1 text-sm hover:bg-raised">
