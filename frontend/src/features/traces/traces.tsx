@@ -1,8 +1,9 @@
 "use client";
 
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { Columns3, Filter as FilterIcon, ListTree, Pause, Play } from "lucide-react";
+import { Columns3, Download, Filter as FilterIcon, ListTree, Pause, Play } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
+import { useMay } from "@/api/account";
 import type { Trace } from "@/api/schema";
 import { TRACES, traceListQuery } from "@/api/traces";
 import { EmptyState, ErrorState, NothingFound } from "@/components/states/states";
@@ -11,11 +12,13 @@ import { Dialog } from "@/components/ui/dialog";
 import { Menu, MenuCheck, MenuContent, MenuLabel, MenuTrigger } from "@/components/ui/menu";
 import { Skeleton } from "@/components/ui/skeleton";
 import { VirtualTable } from "@/components/virtual-table";
+import { ExportDialog } from "@/features/exports/export-dialog";
 import { PageHeader } from "@/features/frame/page-header";
 import { useLive } from "@/features/live/live";
 import { columnsOf, COLUMNS, DEFAULT_COLUMNS, nextSort } from "@/features/traces/columns";
 import { FacetPanel } from "@/features/traces/facet-panel";
 import { FilterBar } from "@/features/traces/filter-bar";
+import { toTree } from "@/features/traces/filters";
 import { rememberOrder } from "@/features/traces/neighbours";
 import { useTraceList } from "@/features/traces/state";
 import { ViewMenu } from "@/features/traces/view-menu";
@@ -40,6 +43,7 @@ export function Traces() {
   }, [columns, traces]);
   const scannedUntil = pages?.at(-1)?.pagination.scanned_until ?? null;
   useEffect(() => rememberOrder(traces.map((trace) => trace.trace_id)), [traces]);
+  const mayExport = useMay("write");
   const arrived = useArrivals(list.live);
   const isFiltered = list.filters.length > 0 || list.q !== "";
   return (
@@ -57,6 +61,19 @@ export function Traces() {
               {list.live ? <Pause aria-hidden /> : <Play aria-hidden />}
               {list.live ? "Following" : "Follow"}
             </Button>
+            {mayExport ? (
+              <ExportDialog
+                scope={list.range.scope}
+                filter={toTree(list.filters)}
+                q={list.q === "" ? null : list.q}
+                trigger={
+                  <Button aria-label="Export">
+                    <Download aria-hidden />
+                    <span className="hidden sm:inline">Export</span>
+                  </Button>
+                }
+              />
+            ) : null}
             <ViewMenu list={list} columns={columns.map(({ id }) => id)} onColumns={(ids) => setStoredColumns(ids.join(","))} />
           </>
         }
