@@ -1,5 +1,6 @@
 import asyncio
 import signal
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -22,11 +23,15 @@ from shared.tests.otlp.messages import span, traces
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 
-def pending(receipt_id: str) -> PendingRequest:
+def receipt_of(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+def pending(name: str) -> PendingRequest:
     return PendingRequest(
-        receipt_id=receipt_id,
+        receipt_id=receipt_of(name),
         workspace_id=1,
-        workspace="w",
+        workspace="11111111-1111-4111-8111-111111111111",
         received_at=1,
         format="flat",
         size=0,
@@ -66,7 +71,8 @@ class TestGroupCommit:
             MAX_ENTRY_REQUESTS,
             600 - 2 * MAX_ENTRY_REQUESTS,
         ]
-        assert {item.request.receipt_id: item.body for entry in entries for item in entry} == bodies
+        found = {item.request.receipt_id: item.body for entry in entries for item in entry}
+        assert found == {receipt_of(name): body for name, body in bodies.items()}
 
     async def test_a_large_body_goes_alone(self, pending_queue: PendingQueue, queue: Queue) -> None:
         publisher = Publisher(pending_queue, lambda _, __: None)
@@ -107,7 +113,7 @@ class TestGroupCommit:
         )
         assert [type(result) for result in first] == [UnavailableError] * 3
         await publisher.publish(pending("later"), b"y")
-        assert (await queue.one()).request.receipt_id == "later"
+        assert (await queue.one()).request.receipt_id == receipt_of("later")
 
     async def test_F41_closing_waits_for_what_is_under_way(self, pending_queue: PendingQueue, queue: Queue) -> None:
         publisher = Publisher(pending_queue, lambda _, __: None)

@@ -17,6 +17,7 @@ from processing.app.queries.outbox import Outbox
 from shared.changes import note_changes
 from shared.database import is_dependency_error
 from shared.logging import get_logger
+from shared.redis import connect
 from shared.streams.contracts import TRACES_STORED, PendingRequest, TracesStored
 from shared.streams.events import TRACES_STORED_EVENT, add_event, traces_stored
 from shared.streams.queue import PendingQueue
@@ -31,6 +32,28 @@ _ALARM_LENGTH = 500_000
 _BACKOFF_CAP = 5.0
 
 logger = get_logger(__name__)
+
+
+async def note_now(cache_url: str, workspace: int, days: Iterable[date]) -> None:
+    """Make cached answers about days stale at once, so that whoever is told of a change and looks sees it.
+
+    The outbox tells it as well: what the cache cannot be told now becomes stale a moment later.
+
+    Args:
+        cache_url: Address of the cache server.
+        workspace: Number of the workspace.
+        days: Days whose change is committed.
+    """
+    cache = connect(cache_url)
+    try:
+        async with cache.pipeline(transaction=False) as pipeline:
+            note_changes(pipeline, workspace, days)
+            await pipeline.execute()
+    except (RedisError, OSError, TimeoutError) as error:
+        FAILURES.labels(SERVICE, "note_changes", "dependency").inc()
+        logger.warning("changes_not_noted", error=type(error).__name__)
+    finally:
+        await cache.aclose()
 
 
 class Relay:

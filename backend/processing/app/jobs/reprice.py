@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from processing.app.publisher import note_now
 from processing.app.queries.prices import load_prices
 from processing.app.queries.repricing import Portion, is_changed, next_portion, price, read_lean, reprice
-from processing.app.queries.traces import Head, microseconds
+from processing.app.queries.traces import Head, microseconds, moment
 from processing.app.repricing import Account, Repricer, Wanted
+from shared.changes import days_between
 from shared.jobs.context import JobContext
 from shared.jobs.types import RepriceParams
 from shared.normalisation.model import SpanRow
@@ -62,6 +64,7 @@ class _Walk:
         self._pending = Account.load(state["pending"]) if state.get("pending") else None
         self._queue = PendingQueue(context.redis, pending_streams(context.settings.stream_shards))
         self._portions = 0
+        self._changed_days: set[date] = set()
 
     async def step(self) -> bool:
         """Deal with one portion; False when there is none left."""
@@ -115,7 +118,7 @@ class _Walk:
             self._pending = rest.plus(account)
             await self._context.save(self._state())
 
-        return await reprice(
+        account = await reprice(
             self._context.traces,
             [head for head, _, _ in changing],
             self._repricer,
@@ -123,6 +126,9 @@ class _Walk:
             workspace_id=self._context.workspace_id,
             before_commit=before_commit,
         )
+        for head, _, _ in changing:
+            self._changed_days.update(days_between(moment(head.first_us).date(), moment(head.last_us).date()))
+        return account
 
     def _would_change(self, changing: list[tuple[Head, list[SpanRow], dict[int, Any]]]) -> Account:
         account = Account()
@@ -158,6 +164,8 @@ class _Walk:
 
     async def finish(self) -> dict[str, Any]:
         """Return the result of the job."""
+        if self._changed_days:
+            await note_now(self._context.settings.cache_url, self._context.workspace, self._changed_days)
         await self._context.log(self._summary())
         return self._account.result(dry_run=self._params.dry_run)
 
