@@ -64,16 +64,6 @@ function Palette({ onDone }: { onDone: () => void }) {
       />
       <Command.List className="max-h-96 overflow-y-auto p-1.5">
         <Command.Empty className="px-2 py-6 text-center text-sm text-muted">Nothing found</Command.Empty>
-        {text === "" ? null : (
-          <Command.Group heading="Traces" className={heading} forceMount>
-            <Item value={`open trace ${text}`} onSelect={() => go(`/traces/${encodeURIComponent(text)}`)} forceMount icon={<ListTree aria-hidden />}>
-              Open trace <span className="truncate font-mono text-xs">{text}</span>
-            </Item>
-            <Item value={`search traces ${text}`} onSelect={() => go(`/traces?q=${encodeURIComponent(text)}`)} forceMount icon={<ListTree aria-hidden />}>
-              Search traces for “<span className="truncate">{text}</span>”
-            </Item>
-          </Command.Group>
-        )}
         <Command.Group heading="Pages" className={heading}>
           {DESTINATIONS.map(({ href, label, icon: Icon }) => (
             <Item key={href} value={label} onSelect={() => go(`${href}${carried}`)} icon={<Icon aria-hidden />}>
@@ -98,6 +88,17 @@ function Palette({ onDone }: { onDone: () => void }) {
             Collapse or expand navigation
           </Item>
         </Command.Group>
+        {/* Last, so that what the words name comes first; an id names nothing else. */}
+        {text === "" ? null : (
+          <Command.Group heading="Traces" className={heading} forceMount>
+            <Item value={`open trace ${text}`} onSelect={() => go(`/traces/${encodeURIComponent(text)}`)} forceMount icon={<ListTree aria-hidden />}>
+              Open trace <span className="truncate font-mono text-xs">{text}</span>
+            </Item>
+            <Item value={`search traces ${text}`} onSelect={() => go(`/traces?q=${encodeURIComponent(text)}`)} forceMount icon={<ListTree aria-hidden />}>
+              Search traces for “<span className="truncate">{text}</span>”
+            </Item>
+          </Command.Group>
+        )}
       </Command.List>
     </Command>
   );

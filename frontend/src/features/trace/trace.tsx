@@ -150,7 +150,7 @@ export function TracePage({ traceId }: { traceId: string }) {
           </p>
         ) : null}
       </div>
-      <div className="grid min-h-0 flex-1 lg:grid-cols-[minmax(0,1.15fr)_minmax(0,1fr)]">
+      <div className="grid min-h-0 flex-1 grid-cols-[minmax(0,1fr)] lg:grid-cols-[minmax(0,1.15fr)_minmax(0,1fr)]">
         <div className={cn("min-h-0 border-line bg-surface lg:border-r", shape === "tree" ? "h-[45vh] lg:h-auto" : "h-[60vh] lg:h-auto")}>
           {trace.data === undefined ? (
             <div className="grid gap-1 p-3">
