@@ -14,13 +14,6 @@ export const homeKpisQuery = (query: Asked<"/api/v1/metrics/home-kpis">) =>
     placeholderData: keepPreviousData,
   });
 
-export const aggregationsQuery = (query: Asked<"/api/v1/metrics/aggregations">) =>
-  queryOptions({
-    queryKey: [FIGURES, "/api/v1/metrics/aggregations", query],
-    queryFn: ({ signal }) => dataOf(client.GET("/api/v1/metrics/aggregations", { params: { query }, signal })),
-    placeholderData: keepPreviousData,
-  });
-
 export const activityQuery = (query: Asked<"/api/v1/activity/stream">) =>
   queryOptions({
     queryKey: [FIGURES, "/api/v1/activity/stream", query],

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { useChange } from "@/api/change";
 import { bodyOf, client, dataOf } from "@/api/client";
+import { pagesQuery } from "@/api/pages";
 import type { ExportBody, paths, ReplayRequest } from "@/api/schema";
 
 /** First part of the key of what new requests to ingestion change. */
@@ -19,24 +20,10 @@ export const ingestionHealthQuery = (query: HealthParameters) =>
   });
 
 export const deadLettersQuery = (query: LetterParameters) =>
-  infiniteQueryOptions({
-    queryKey: [INGESTION, "letters", query],
-    queryFn: ({ signal, pageParam }) =>
-      bodyOf(client.GET("/api/v1/dead-letters", { params: { query: { ...query, cursor: pageParam } }, signal })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.pagination.cursor ?? undefined,
-    placeholderData: keepPreviousData,
-  });
+  pagesQuery([INGESTION, "letters", query], (cursor, signal) => bodyOf(client.GET("/api/v1/dead-letters", { params: { query: { ...query, cursor } }, signal })));
 
 export const jobsQuery = (query: JobParameters) =>
-  infiniteQueryOptions({
-    queryKey: [JOBS, "list", query],
-    queryFn: ({ signal, pageParam }) =>
-      bodyOf(client.GET("/api/v1/jobs", { params: { query: { ...query, cursor: pageParam } }, signal })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.pagination.cursor ?? undefined,
-    placeholderData: keepPreviousData,
-  });
+  pagesQuery([JOBS, "list", query], (cursor, signal) => bodyOf(client.GET("/api/v1/jobs", { params: { query: { ...query, cursor } }, signal })));
 
 export const jobQuery = (jobId: string) =>
   queryOptions({

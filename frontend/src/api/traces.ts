@@ -1,5 +1,6 @@
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { bodyOf, client, dataOf } from "@/api/client";
+import { pagesQuery } from "@/api/pages";
 import type { paths } from "@/api/schema";
 
 /** First part of the key of everything about traces. */
@@ -11,14 +12,7 @@ export type SessionParameters = NonNullable<paths["/api/v1/sessions"]["get"]["pa
 export type UserParameters = NonNullable<paths["/api/v1/users"]["get"]["parameters"]["query"]>;
 
 export const traceListQuery = (query: TraceParameters) =>
-  infiniteQueryOptions({
-    queryKey: [TRACES, "list", query],
-    queryFn: ({ signal, pageParam }) =>
-      bodyOf(client.GET("/api/v1/traces", { params: { query: { ...query, cursor: pageParam } }, signal })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.pagination.cursor ?? undefined,
-    placeholderData: keepPreviousData,
-  });
+  pagesQuery([TRACES, "list", query], (cursor, signal) => bodyOf(client.GET("/api/v1/traces", { params: { query: { ...query, cursor } }, signal })));
 
 export const facetsQuery = (query: FacetParameters) =>
   queryOptions({
@@ -56,14 +50,7 @@ export const graphQuery = (traceId: string) =>
   });
 
 export const sessionListQuery = (query: SessionParameters) =>
-  infiniteQueryOptions({
-    queryKey: [TRACES, "sessions", query],
-    queryFn: ({ signal, pageParam }) =>
-      bodyOf(client.GET("/api/v1/sessions", { params: { query: { ...query, cursor: pageParam } }, signal })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.pagination.cursor ?? undefined,
-    placeholderData: keepPreviousData,
-  });
+  pagesQuery([TRACES, "sessions", query], (cursor, signal) => bodyOf(client.GET("/api/v1/sessions", { params: { query: { ...query, cursor } }, signal })));
 
 export const sessionQuery = (sessionId: string) =>
   queryOptions({
@@ -73,14 +60,7 @@ export const sessionQuery = (sessionId: string) =>
   });
 
 export const userListQuery = (query: UserParameters) =>
-  infiniteQueryOptions({
-    queryKey: [TRACES, "users", query],
-    queryFn: ({ signal, pageParam }) =>
-      bodyOf(client.GET("/api/v1/users", { params: { query: { ...query, cursor: pageParam } }, signal })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.pagination.cursor ?? undefined,
-    placeholderData: keepPreviousData,
-  });
+  pagesQuery([TRACES, "users", query], (cursor, signal) => bodyOf(client.GET("/api/v1/users", { params: { query: { ...query, cursor } }, signal })));
 
 export const userQuery = (userId: string) =>
   queryOptions({

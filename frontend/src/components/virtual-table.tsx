@@ -4,7 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
-import { isTyping } from "@/features/frame/shortcuts";
+import { isForPage } from "@/lib/keys";
 import { cn } from "@/lib/cn";
 
 const ROW = 36;
@@ -56,7 +56,7 @@ export function VirtualTable<Row>({
 
   useEffect(() => {
     function onKey(event: globalThis.KeyboardEvent) {
-      if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
+      if (!isForPage(event)) return;
       const step = event.key === "j" ? 1 : event.key === "k" ? -1 : 0;
       if (step === 0 || rows.length === 0) return;
       const next = Math.max(0, Math.min(rows.length - 1, at + step));

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from processing.app.queries.deletion import (
     delete_metadata_of,
-    delete_rollups_of,
     delete_traces_of,
     tables_of_workspaces,
 )
@@ -15,6 +14,7 @@ from shared.changes import forget_results
 from shared.exports import open_storage
 from shared.jobs.context import JobContext
 from shared.redis import connect
+from shared.rollups.queries import delete_workspace as delete_rollups
 from shared.streams.contracts import events_stream, pending_streams
 from shared.streams.queue import PendingQueue
 
@@ -32,7 +32,7 @@ async def run(context: JobContext) -> dict[str, Any]:
         for number, table in enumerate(tables):
             await context.progress(number / (len(tables) + 2), table)
             removed[table] = await delete_traces_of(context.workspace, connection, table)
-        await delete_rollups_of(context.workspace, connection)
+        await delete_rollups(connection, context.workspace)
     await context.log(f"removed {sum(removed.values())} rows of traces")
     await context.progress(0.9, "cached answers, events and files")
     await context.redis.delete(events_stream(context.workspace_id))

@@ -13,7 +13,6 @@ from processing.app.rows import OUTBOX_COLUMNS
 from shared.changes import days_between
 from shared.database import Connection, Pool
 from shared.rollups.queries import contribute
-from shared.rollups.queries import delete_workspace as delete_rollups
 
 # Log records may come before their span and any time after it.
 _SLACK = timedelta(days=1)
@@ -156,11 +155,6 @@ async def delete_traces_of(workspace: int, connection: Connection, table: str) -
             if count < _ROWS_AT_ONCE:
                 break
     return removed
-
-
-async def delete_rollups_of(workspace: int, connection: Connection) -> None:
-    """Remove what figures of a workspace were made from."""
-    await delete_rollups(connection, workspace)
 
 
 # The log of what was done stays, and so does the number of the workspace, lest another one gets it.

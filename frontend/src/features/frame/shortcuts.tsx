@@ -7,15 +7,10 @@ import { Kbd } from "@/components/ui/kbd";
 import { DESTINATIONS } from "@/features/frame/navigation";
 import { useShell } from "@/features/frame/shell-context";
 import { carriedOver } from "@/features/range/range";
+import { isForPage } from "@/lib/keys";
 
 /** After g, the key of a page counts for this long. */
 const SEQUENCE_MS = 1_200;
-
-/** Whether keys go to something that is written in. */
-export function isTyping(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
-}
 
 /** Keys that work on every page, and the list of all of them. */
 export function Shortcuts() {
@@ -32,7 +27,7 @@ export function Shortcuts() {
         shell.openPalette();
         return;
       }
-      if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
+      if (!isForPage(event)) return;
       if (performance.now() < sequenceUntil) {
         sequenceUntil = 0;
         const destination = DESTINATIONS.find(({ key }) => key === event.key);

@@ -11,11 +11,11 @@ import { StatusBadge } from "@/components/status";
 import { Ago } from "@/components/time";
 import { Input } from "@/components/ui/field";
 import type { VirtualColumn } from "@/components/virtual-table";
+import { ACTOR_SORTS, isByTime } from "@/features/actors";
 import { PageHeader } from "@/features/frame/page-header";
 import { useRange } from "@/features/range/range";
 import { formatCount, formatDuration, formatMoney, MISSING, shortId } from "@/lib/format";
 
-const SORTS = ["last_activity", "first_activity", "trace_count", "error_count", "cost_usd", "tokens_total"] as const;
 const PAGE = 100;
 
 const COLUMNS: readonly VirtualColumn<Session>[] = [
@@ -32,31 +32,26 @@ const COLUMNS: readonly VirtualColumn<Session>[] = [
   { id: "cost", label: "Cost", width: 66, align: "right", sort: "cost_usd", cell: (row) => formatMoney(row.cost_usd) },
 ];
 
-/** By a sum the gateway can filter by environment only. */
-export function byTime(sort: string): boolean {
-  return sort === "last_activity" || sort === "first_activity";
-}
-
 export function Sessions() {
   const { scope } = useRange();
   const [state, setState] = useQueryStates({
-    sort: parseAsStringLiteral(SORTS).withDefault("last_activity"),
+    sort: parseAsStringLiteral(ACTOR_SORTS).withDefault("last_activity"),
     user_id: parseAsString.withDefault(""),
     has_error: parseAsBoolean.withDefault(false),
   });
-  const isByTime = byTime(state.sort);
+  const canFilter = isByTime(state.sort);
   const { agent_id: agents, ...rest } = scope;
   const query = useInfiniteQuery(
     sessionListQuery({
       ...rest,
       sort: state.sort,
       limit: PAGE,
-      ...(isByTime && agents ? { agent_id: agents } : {}),
-      ...(isByTime && state.user_id ? { user_id: [state.user_id] } : {}),
-      ...(isByTime && state.has_error ? { has_error: true } : {}),
+      ...(canFilter && agents ? { agent_id: agents } : {}),
+      ...(canFilter && state.user_id ? { user_id: [state.user_id] } : {}),
+      ...(canFilter && state.has_error ? { has_error: true } : {}),
     }),
   );
-  const isFiltered = isByTime && (state.user_id !== "" || state.has_error);
+  const isFiltered = canFilter && (state.user_id !== "" || state.has_error);
   return (
     <div className="flex h-[calc(100dvh-3rem)] flex-col md:h-dvh">
       <PageHeader title="Sessions" ranged />
@@ -68,7 +63,7 @@ export function Sessions() {
           placeholder="User"
           className="w-56"
           defaultValue={state.user_id}
-          disabled={!isByTime}
+          disabled={!canFilter}
           onKeyDown={(event) => {
             if (event.key === "Enter") void setState({ user_id: event.currentTarget.value.trim() || null });
           }}
@@ -78,12 +73,12 @@ export function Sessions() {
             type="checkbox"
             className="size-4 accent-(--accent)"
             checked={state.has_error}
-            disabled={!isByTime}
+            disabled={!canFilter}
             onChange={(event) => void setState({ has_error: event.target.checked || null })}
           />
           With a failed trace
         </label>
-        {isByTime ? null : <span className="text-xs text-muted">Sorted by a sum, all sessions of the range are shown.</span>}
+        {canFilter ? null : <span className="text-xs text-muted">Sorted by a sum, all sessions of the range are shown.</span>}
       </div>
       <div className="flex min-h-0 flex-1 flex-col bg-surface">
         <PagedList
@@ -94,7 +89,7 @@ export function Sessions() {
           keyOf={(row) => row.session_id}
           hrefOf={(row) => `/sessions/${encodeURIComponent(row.session_id)}`}
           directionOf={(sort) => (state.sort === sort ? "descending" : "none")}
-          onSort={(sort) => void setState({ sort: SORTS.find((name) => name === sort) ?? null })}
+          onSort={(sort) => void setState({ sort: ACTOR_SORTS.find((name) => name === sort) ?? null })}
           onClear={isFiltered ? () => void setState({ user_id: null, has_error: null }) : undefined}
           empty={
             <EmptyState icon={<MessagesSquare aria-hidden />} title="No sessions in this range">

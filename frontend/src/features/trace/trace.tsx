@@ -11,7 +11,7 @@ import { EmptyState, ErrorState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { PageHeader } from "@/features/frame/page-header";
-import { isTyping } from "@/features/frame/shortcuts";
+import { isForPage } from "@/lib/keys";
 import { SpanPanel } from "@/features/trace/span-panel";
 import { SpanTree } from "@/features/trace/span-tree";
 import { Summary } from "@/features/trace/summary";
@@ -58,7 +58,7 @@ export function TracePage({ traceId }: { traceId: string }) {
 
   useEffect(() => {
     function onKey(event: KeyboardEvent) {
-      if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
+      if (!isForPage(event)) return;
       if (event.key === "e") toNextError();
       else if (event.key === "j" || event.key === "k") {
         const at = selected === null ? -1 : visible.indexOf(tree.byId.get(selected) ?? -1);

@@ -122,7 +122,6 @@ export function toParameters(filters: readonly Filter[], q: string): Partial<Tra
     if (first === undefined) continue;
     parameters[name] = kind === "flag" ? first === "true" : kind === "bound" ? Number(first) : values;
   }
-  // Each tag must be there, as people expect who choose one after the other.
   if (q !== "") parameters.q = q;
   return parameters as Partial<TraceParameters>;
 }

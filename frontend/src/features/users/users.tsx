@@ -9,11 +9,11 @@ import { PagedList } from "@/components/paged-list";
 import { EmptyState } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import type { VirtualColumn } from "@/components/virtual-table";
+import { ACTOR_SORTS, isByTime } from "@/features/actors";
 import { PageHeader } from "@/features/frame/page-header";
 import { useRange } from "@/features/range/range";
 import { formatCount, formatMoney, formatShare, MISSING } from "@/lib/format";
 
-const SORTS = ["last_activity", "first_activity", "trace_count", "error_count", "cost_usd", "tokens_total"] as const;
 const PAGE = 100;
 
 const COLUMNS: readonly VirtualColumn<User>[] = [
@@ -31,11 +31,10 @@ const COLUMNS: readonly VirtualColumn<User>[] = [
 
 export function UsersPage() {
   const { scope } = useRange();
-  const [state, setState] = useQueryStates({ sort: parseAsStringLiteral(SORTS).withDefault("last_activity") });
+  const [state, setState] = useQueryStates({ sort: parseAsStringLiteral(ACTOR_SORTS).withDefault("last_activity") });
   const { agent_id: agents, ...rest } = scope;
-  const isByTime = state.sort === "last_activity" || state.sort === "first_activity";
   const query = useInfiniteQuery(
-    userListQuery({ ...rest, sort: state.sort, limit: PAGE, ...(isByTime && agents ? { agent_id: agents } : {}) }),
+    userListQuery({ ...rest, sort: state.sort, limit: PAGE, ...(isByTime(state.sort) && agents ? { agent_id: agents } : {}) }),
   );
   return (
     <div className="flex h-[calc(100dvh-3rem)] flex-col md:h-dvh">
@@ -49,7 +48,7 @@ export function UsersPage() {
           keyOf={(row) => row.user_id}
           hrefOf={(row) => `/users/${encodeURIComponent(row.user_id)}`}
           directionOf={(sort) => (state.sort === sort ? "descending" : "none")}
-          onSort={(sort) => void setState({ sort: SORTS.find((name) => name === sort) ?? null })}
+          onSort={(sort) => void setState({ sort: ACTOR_SORTS.find((name) => name === sort) ?? null })}
           empty={
             <EmptyState icon={<UsersIcon aria-hidden />} title="No users in this range">
               Traces that name a user (user.id, enduser.id, or user_id) are put together here.
