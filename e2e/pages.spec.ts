@@ -43,7 +43,7 @@ test("shows the figures that the gateway answers", async ({ signedIn: page, stor
   await expect(page.getByRole("list", { name: "Traces of the session" }).getByRole("listitem")).toHaveCount(1);
 });
 
-const PAGES = ["/dashboard", "/traces", "/sessions", "/users", "/usage", "/cost", "/performance", "/ingestion", "/jobs", "/settings"];
+const PAGES = ["/dashboard", "/traces", "/sessions", "/users", "/usage", "/cost", "/performance", "/ingestion", "/prices", "/jobs", "/settings"];
 
 test("no page breaks a rule of accessibility, or is wider than a phone", async ({ signedIn: page, storeTrace }) => {
   test.setTimeout(240_000);

@@ -9,15 +9,21 @@ const PROJECT = path.join(__dirname, "..");
 /** Settings under which a checkout's own .env would lead to somebody's data. */
 const ELSEWHERE = ["TIMESCALE_URL", "TIMESCALE_READ_URL", "POSTGRES_URL", "REDIS_URL", "REDIS_CACHE_URL", "LOG_DIR", "SETUP_TOKEN"];
 
+/** Starts the platform with an empty data folder. */
+export default async function startEmpty(): Promise<(() => void) | undefined> {
+  return startStack([]);
+}
+
 /**
- * Starts the platform as its users do, with an empty data folder and ports of its own, and returns what stops it.
+ * Starts the platform as its users do, with a data folder and ports of its own, and returns what stops it.
  *
- * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone.
+ * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone. What ./start.sh says of
+ * the demo's workspace is handed on in E2E_DEMO_EMAIL and E2E_DEMO_PASSWORD.
  */
-export default async function startStack(): Promise<(() => void) | undefined> {
+export async function startStack(options: readonly string[]): Promise<(() => void) | undefined> {
   if (process.env.E2E_DASHBOARD_URL && process.env.E2E_GATEWAY_URL) return undefined;
   // Building takes its time, in which others could take the ports.
-  run("./setup.sh", process.env);
+  run("./setup.sh", [], process.env);
   const folder = mkdtempSync(path.join(tmpdir(), "ao-e2e-"));
   const ports = await freePorts();
   const environment = {
@@ -32,11 +38,13 @@ export default async function startStack(): Promise<(() => void) | undefined> {
     PUBLIC_DASHBOARD_URL: `http://localhost:${ports.FRONTEND_PORT}`,
   };
   const stop = () => {
-    run("./stop.sh", environment);
+    run("./stop.sh", [], environment);
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    run("./start.sh", environment);
+    const said = run("./start.sh", options, environment);
+    process.env.E2E_DEMO_EMAIL = /^ *login +(\S+)$/m.exec(said)?.[1];
+    process.env.E2E_DEMO_PASSWORD = /^ *password +(\S+)$/m.exec(said)?.[1];
   } catch (error) {
     stop();
     throw error;
@@ -46,10 +54,13 @@ export default async function startStack(): Promise<(() => void) | undefined> {
   return stop;
 }
 
-function run(command: string, environment: NodeJS.ProcessEnv): void {
-  const { status, error } = spawnSync(command, { cwd: PROJECT, env: environment, stdio: "inherit" });
+/** Runs a command to its end and returns what it said, which is shown too. */
+function run(command: string, options: readonly string[], environment: NodeJS.ProcessEnv): string {
+  const { status, error, stdout } = spawnSync(command, options, { cwd: PROJECT, env: environment, encoding: "utf8", stdio: ["inherit", "pipe", "inherit"] });
+  process.stdout.write(stdout);
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ended with exit code ${status}`);
+  return stdout;
 }
 
 /** A free port for every setting of one, below those that systems give to whoever asks for any. */

@@ -1,7 +1,8 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { useChange } from "@/api/change";
 import { bodyOf, client, dataOf } from "@/api/client";
-import type { InvitationRequest, KeyRequest, PasswordChange, ProfileChange, RoleChange, WorkspaceUpdate } from "@/api/schema";
+import type { InvitationRequest, KeyRequest, MeAnswer, PasswordChange, ProfileChange, RoleChange, WorkspaceUpdate } from "@/api/schema";
+import { useHydrated } from "@/lib/hydrated";
 
 export const accountKeys = {
   me: ["account", "me"] as const,
@@ -36,9 +37,19 @@ export const apiKeysQuery = () =>
     queryFn: async ({ signal }) => (await bodyOf(client.GET("/api/v1/api-keys", { signal }))).api_keys,
   });
 
-/** Whether the caller may do something in the workspace; false until that is known. */
+/**
+ * Who is signed in; undefined until that is known.
+ *
+ * The frame asks for it too, and may have the answer before the page is drawn for the first time, which has to be as the server drew it.
+ */
+export function useMe(): MeAnswer | undefined {
+  const { data } = useQuery(meQuery());
+  return useHydrated() ? data : undefined;
+}
+
+/** Whether the caller may do something in the workspace, such as `cost:write`; false until that is known. The gateway decides in any case. */
 export function useMay(permission: string): boolean {
-  return useQuery(meQuery()).data?.permissions.includes(permission) ?? false;
+  return useMe()?.permissions.includes(permission) ?? false;
 }
 
 export const useUpdateWorkspace = () =>

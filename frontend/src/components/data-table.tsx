@@ -20,6 +20,8 @@ export interface Column<Row> {
   /** Explains the column. */
   hint?: string;
   isSortable?: boolean;
+  /** Holds what can be done with a row: named for those who listen, and in no export. */
+  isActions?: boolean;
 }
 
 interface DataTableProps<Row> {
@@ -45,7 +47,7 @@ export function DataTable<Row>({ label, name, columns, rows, keyOf, initialSort,
   const shown = showsAll ? ordered : ordered.slice(0, most);
   return (
     <div className="min-w-0">
-      <div className="-mx-4 overflow-x-auto px-4" role="region" aria-label={label} tabIndex={0}>
+      <div className="relative -mx-4 overflow-x-auto px-4" role="region" aria-label={label} tabIndex={0}>
         <table className="w-full text-sm" aria-label={label}>
           <thead className="text-xs text-muted">
             <tr>
@@ -90,18 +92,19 @@ export function DataTable<Row>({ label, name, columns, rows, keyOf, initialSort,
 
 /** The columns and rows of a table as CSV: exact values in the order that is shown. */
 export function tableCsv<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  return csvOf([columns.map(({ label }) => label), ...rows.map((row) => columns.map(({ value }) => value(row)))]);
+  const told = columns.filter(({ isActions }) => !isActions);
+  return csvOf([told.map(({ label }) => label), ...rows.map((row) => told.map(({ value }) => value(row)))]);
 }
 
 const sideOf = (align: "left" | "right" | undefined) => (align === "right" ? "text-right" : "text-left");
 
 function Heading<Row>({ column, sort, onSort }: { column: Column<Row>; sort: Sort; onSort: (sort: Sort) => void }) {
-  const { key, label, align, hint, isSortable = true } = column;
+  const { key, label, align, hint, isSortable = true, isActions = false } = column;
   const edge = "h-8 px-2.5 font-medium whitespace-nowrap first:pl-0 last:pr-0";
-  if (!isSortable) {
+  if (!isSortable || isActions) {
     return (
       <th scope="col" className={cn(edge, sideOf(align))}>
-        {label}
+        {isActions ? <span className="sr-only">{label}</span> : label}
       </th>
     );
   }

@@ -71,6 +71,7 @@ function Frame({ label, value, href, children }: Pick<FactCardProps, "label" | "
 /** How much a figure changed against the period before, and whether that is good. */
 export function ChangeText({ figure, format, better = "neither" }: Pick<FigureCardProps, "figure" | "format" | "better">) {
   const change = figure.change_percent;
+  if (figure.value === null) return null;
   if (change === null) return <span className="text-xs text-faint" title="Nothing is known of the period before">new</span>;
   const direction = Math.abs(change) < 0.05 ? "same" : change > 0 ? "up" : "down";
   const tone = direction === "same" || better === "neither" ? "text-muted" : direction === better ? "text-good" : "text-bad";

@@ -1,11 +1,14 @@
 "use client";
 
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
+import { Download } from "lucide-react";
 import type { ReactNode } from "react";
 import { ErrorState, NothingFound } from "@/components/states/states";
+import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { type Direction, type VirtualColumn, VirtualTable } from "@/components/virtual-table";
-import { formatCount } from "@/lib/format";
+import { csvOf, saveCsv } from "@/lib/csv";
+import { formatCount, formatExact } from "@/lib/format";
 
 interface PagedListProps<Row> {
   label: string;
@@ -46,11 +49,29 @@ export function PagedList<Row>({ noun, query, empty, onClear, ...table }: PagedL
         isLoadingMore={query.isFetchingNextPage}
         onMore={() => void query.fetchNextPage()}
       />
-      <p role="status" className="flex min-h-8 items-center border-t border-line px-4 text-xs text-muted">
-        {formatCount(rows.length)}
-        {query.hasNextPage ? "+" : ""} {rows.length === 1 ? noun[0] : noun[1]}
-        {query.isFetching ? " · loading…" : ""}
-      </p>
+      <div className="flex min-h-9 items-center justify-between gap-2 border-t border-line px-4 text-xs text-muted">
+        <p role="status">
+          {formatCount(rows.length)}
+          {query.hasNextPage ? "+" : ""} {rows.length === 1 ? noun[0] : noun[1]}
+          {query.isFetching ? " · loading…" : ""}
+        </p>
+        <Button
+          variant="ghost"
+          size="sm"
+          className="-mr-2"
+          aria-label={`${table.label}: save the ${formatExact(rows.length)} loaded as CSV`}
+          onClick={() => saveCsv(`${noun[1]}.csv`, listCsv(table.columns, rows))}
+        >
+          <Download aria-hidden />
+          CSV
+        </Button>
+      </div>
     </>
   );
+}
+
+/** The columns of a list that have values, and its loaded rows, as CSV. */
+function listCsv<Row>(columns: readonly VirtualColumn<Row>[], rows: readonly Row[]): string {
+  const told = columns.flatMap(({ label, value }) => (value ? [{ label, value }] : []));
+  return csvOf([told.map(({ label }) => label), ...rows.map((row) => told.map(({ value }) => value(row)))]);
 }

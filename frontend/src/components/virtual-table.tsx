@@ -6,6 +6,7 @@ import { useRouter } from "next/navigation";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { isForPage } from "@/lib/keys";
 import { cn } from "@/lib/cn";
+import type { SortValue } from "@/lib/sort";
 
 const ROW = 36;
 /** The next page is asked for when so few rows are left below. */
@@ -21,6 +22,8 @@ export interface VirtualColumn<Row> {
   /** What the list can be sorted by, as the gateway calls it. */
   sort?: string;
   cell: (row: Row) => ReactNode;
+  /** What exports say; columns without it are in none. */
+  value?: (row: Row) => SortValue;
 }
 
 export type Direction = "ascending" | "descending" | "none";

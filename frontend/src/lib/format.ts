@@ -41,7 +41,7 @@ export function formatExact(value: Value): string {
   return number === null ? MISSING : whole.format(number);
 }
 
-/** $1,204.50 from a cent on; below it as many places as show two digits, such as $0.0042. */
+/** $1,204.50 from a cent on; below it as many places as show two digits, such as $0.0042, down to <$0.00001. */
 export function formatMoney(value: Value): string {
   const number = toNumber(value);
   if (number === null) return MISSING;
@@ -50,8 +50,8 @@ export function formatMoney(value: Value): string {
   if (size === 0) return "$0.00";
   if (size >= 0.995e6) return `${sign}$${formatCount(size)}`;
   if (size >= 0.1) return `${sign}$${cents.format(size)}`;
-  if (size < 1e-9) return `${sign}$<0.000000001`;
-  const places = Math.min(12, 1 - Math.floor(Math.log10(size)));
+  if (size < 1e-5) return `${number < 0 ? ">-" : "<"}$0.00001`;
+  const places = 1 - Math.floor(Math.log10(size));
   return `${sign}$${trimZeros(size.toFixed(places))}`;
 }
 

@@ -44,7 +44,7 @@ export function Plot({ points, series, kind, stacked = false, format, height = 2
           {...AXIS}
           {...(ticks ? { ticks } : {})}
           tickFormatter={(time: string) => (ticks ? formatDay(time) : formatTick(time, bucket))} minTickGap={40} height={22} />
-        <YAxis {...AXIS} width={72} tickFormatter={(value: number) => format(value)} tickCount={4} />
+        <YAxis {...AXIS} width="auto" tickFormatter={(value: number) => format(value)} tickCount={4} />
         <Tooltip
           isAnimationActive={false}
           cursor={kind === "bar" ? { fill: "var(--raised)" } : { stroke: "var(--line-strong)" }}

@@ -7,7 +7,7 @@ import { Badge, type Tone } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { BudgetDialog } from "@/features/cost/budget-dialog";
 import { budgetScale } from "@/features/cost/budget";
-import { useMay } from "@/features/session/may";
+import { useMay } from "@/api/account";
 import { formatMoney, formatMonth, formatPercent } from "@/lib/format";
 
 const STATES: Readonly<Record<Exclude<Budget["state"], "none">, { tone: Tone; icon: typeof CircleCheck; label: string }>> = {

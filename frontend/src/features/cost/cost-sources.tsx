@@ -3,6 +3,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { CircleDollarSign, TriangleAlert } from "lucide-react";
 import Link from "next/link";
+import { Fragment } from "react";
+import { useMay } from "@/api/account";
 import { costByModelQuery } from "@/api/figures";
 import type { CostOverview, SourceCost } from "@/api/schema";
 import { type Column, DataTable } from "@/components/data-table";
@@ -72,6 +74,7 @@ export function CostSources({ overview }: { overview: CostOverview }) {
 function Unpriced({ overview }: { overview: CostOverview }) {
   const { scope } = useRange();
   const pathWith = usePathWith();
+  const mayPrice = useMay("write");
   const models = useQuery(costByModelQuery({ ...scope, limit: MOST_MODELS }));
   const names = models.data?.filter((row) => row.unpriced_calls > 0).map((row) => nameOf("model", row.model)) ?? [];
   return (
@@ -82,9 +85,26 @@ function Unpriced({ overview }: { overview: CostOverview }) {
           {formatExact(overview.unpriced_spans)} {overview.unpriced_spans === 1 ? "span has" : "spans have"} no price (
           {formatShare(overview.unpriced_share)}), so the true cost is higher.
         </p>
-        {names.length > 0 ? <p className="mt-1 break-words text-muted">Without a price: {names.join(", ")}.</p> : null}
+        {names.length > 0 ? (
+          <p className="mt-1 break-words text-muted">
+            Without a price:{" "}
+            {names.map((name, index) => (
+              <Fragment key={name}>
+                {index > 0 ? ", " : ""}
+                {mayPrice ? (
+                  <Link href={`/prices?set=${encodeURIComponent(name)}`} className="text-text underline underline-offset-2" title={`Set a price for ${name}`}>
+                    {name}
+                  </Link>
+                ) : (
+                  name
+                )}
+              </Fragment>
+            ))}
+            .
+          </p>
+        ) : null}
         <p className="mt-1 text-muted">
-          Name the model as its provider does, or send <code className="font-mono text-xs">cost_usd</code> with the span.{" "}
+          {mayPrice ? "Set a price" : "Have a member set a price"}, or send <code className="font-mono text-xs">cost_usd</code> with the span.{" "}
           <Link href={pathWith("/traces", { cost_source: ["unpriced", "partial"] })} className="text-text underline underline-offset-2">
             Show these traces
           </Link>

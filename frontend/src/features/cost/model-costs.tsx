@@ -10,7 +10,7 @@ import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { NameLink } from "@/features/figures/cells";
 import { nameOf } from "@/features/figures/names";
-import { TableSkeleton } from "@/features/figures/table-skeleton";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { useRange } from "@/features/range/range";
 import { formatCount, formatMoney, formatPercent, toNumber } from "@/lib/format";
 

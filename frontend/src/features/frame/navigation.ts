@@ -1,5 +1,5 @@
 import {
-  Activity, ChartNoAxesCombined, CircleDollarSign, Cog, Gauge, House, Inbox, ListTree, MessagesSquare, Users, Wrench,
+  Activity, ChartNoAxesCombined, CircleDollarSign, Cog, Gauge, House, Inbox, ListTree, MessagesSquare, Tags, Users, Wrench,
   type LucideIcon,
 } from "lucide-react";
 
@@ -39,6 +39,7 @@ export const NAVIGATION: readonly Group[] = [
     label: "Manage",
     destinations: [
       { href: "/ingestion", label: "Ingestion", icon: Inbox, key: "i" },
+      { href: "/prices", label: "Prices", icon: Tags, key: "r" },
       { href: "/jobs", label: "Jobs", icon: Wrench, key: "j" },
       { href: "/settings", label: "Settings", icon: Cog, key: "," },
     ],

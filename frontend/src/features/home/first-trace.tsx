@@ -34,7 +34,7 @@ export function FirstTrace() {
     <div className="mx-auto w-full max-w-3xl py-6">
       <h2 className="text-2xl font-semibold">Send your first trace</h2>
       <p className="mt-1 text-muted">Three steps; this page becomes your dashboard when the first trace arrives.</p>
-      <ol className="mt-6 grid gap-4">
+      <ol className="mt-6 grid grid-cols-[minmax(0,1fr)] gap-4">
         <li>
           <Card title="1. Make an API key">
             {key ? (

@@ -8,12 +8,14 @@ import { useState } from "react";
 import { deadLettersQuery, useReplay } from "@/api/operations";
 import type { DeadLetter } from "@/api/schema";
 import { ConfirmDialog } from "@/components/confirm-dialog";
+import { type Column, DataTable } from "@/components/data-table";
+import { MoreRows } from "@/components/more-rows";
 import { EmptyState, NothingFound, QueryView } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Select } from "@/components/ui/select";
-import { Cell, HeadCell, Row, Table, TableSkeleton } from "@/components/ui/table";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { reasonText } from "@/features/ingestion/accounts";
 import { LETTER_STATES, letterStateLabel, LetterState } from "@/features/ingestion/letter-state";
 import { LetterSheet } from "@/features/ingestion/letter-sheet";
@@ -62,31 +64,16 @@ export function DeadLetters({ reasons }: { reasons: readonly string[] }) {
         {() =>
           rows.length > 0 ? (
             <>
-              <Table label="Dead letters">
-                <thead>
-                  <tr>
-                    <HeadCell>State</HeadCell>
-                    <HeadCell>Reason</HeadCell>
-                    <HeadCell>Error</HeadCell>
-                    <HeadCell className="text-right">Tries</HeadCell>
-                    <HeadCell>Item</HeadCell>
-                    <HeadCell>Failed</HeadCell>
-                    <HeadCell>
-                      <span className="sr-only">Actions</span>
-                    </HeadCell>
-                  </tr>
-                </thead>
-                <tbody>
-                  {rows.map((letter) => (
-                    <LetterRow key={letter.id} letter={letter} onOpen={() => setOpened(letter)} />
-                  ))}
-                </tbody>
-              </Table>
-              {letters.hasNextPage ? (
-                <Button className="mt-3" disabled={letters.isFetchingNextPage} onClick={() => void letters.fetchNextPage()}>
-                  {letters.isFetchingNextPage ? "Loading…" : "Show more"}
-                </Button>
-              ) : null}
+              <DataTable
+                label="Dead letters"
+                name="letters"
+                columns={columnsOf(setOpened)}
+                rows={rows}
+                keyOf={(letter) => letter.id}
+                initialSort={{ key: "failed", isDescending: true }}
+                most={rows.length}
+              />
+              <MoreRows query={letters} />
             </>
           ) : isFiltered ? (
             <NothingFound onClear={() => void setFilter({ state: null, reason: null })}>No dead letter fits the filters.</NothingFound>
@@ -102,51 +89,61 @@ export function DeadLetters({ reasons }: { reasons: readonly string[] }) {
   );
 }
 
-function LetterRow({ letter, onOpen }: { letter: DeadLetter; onOpen: () => void }) {
-  const replay = useReplay();
-  return (
-    <Row>
-      <Cell>
-        <LetterState state={letter.state} />
-      </Cell>
-      <Cell title={letter.reason}>
-        {reasonText(letter.reason)}
-      </Cell>
-      <Cell className="max-w-0 min-w-56 xl:w-1/2">
-        <button type="button" onClick={onOpen} className="block max-w-full truncate text-left hover:underline" title={letter.error}>
+function columnsOf(onOpen: (letter: DeadLetter) => void): readonly Column<DeadLetter>[] {
+  return [
+    { key: "state", label: "State", value: (letter) => letterStateLabel(letter.state), cell: (letter) => <LetterState state={letter.state} /> },
+    { key: "reason", label: "Reason", value: (letter) => letter.reason, cell: (letter) => <span title={letter.reason}>{reasonText(letter.reason)}</span> },
+    {
+      key: "error",
+      label: "Error",
+      value: (letter) => letter.error,
+      cell: (letter) => (
+        <button type="button" onClick={() => onOpen(letter)} className="block max-w-md min-w-56 truncate text-left hover:underline" title={letter.error}>
           {letter.error}
         </button>
-      </Cell>
-      <Cell className="text-right">{letter.attempts}</Cell>
-      <Cell>
-        {letter.trace_id === null ? (
+      ),
+    },
+    { key: "tries", label: "Tries", align: "right", value: (letter) => letter.attempts },
+    {
+      key: "item",
+      label: "Item",
+      value: (letter) => letter.trace_id ?? letter.item_index,
+      cell: (letter) =>
+        letter.trace_id === null ? (
           <span className="text-muted">{letter.item_index === null ? "Whole request" : `Item ${letter.item_index}`}</span>
         ) : (
           <Link href={`/traces/${encodeURIComponent(letter.trace_id)}`} className="font-mono text-xs text-accent hover:underline" title={letter.trace_id}>
             {shortId(letter.trace_id)}
           </Link>
-        )}
-      </Cell>
-      <Cell className="text-muted">
-        <Ago value={letter.created_at} />
-      </Cell>
-      <Cell className="text-right">
-        {letter.state === "dead" ? (
-          <ConfirmDialog
-            title="Replay this letter?"
-            description="It goes through processing again. What is stored already stays stored once."
-            action="Replay"
-            tone="primary"
-            change={replay}
-            onConfirm={(close) => replay.mutate({ ids: [letter.id] }, { onSuccess: close })}
-            trigger={
-              <Button variant="ghost" size="icon-sm" aria-label={`Replay ${letter.trace_id ?? letter.id}`}>
-                <RotateCcw aria-hidden />
-              </Button>
-            }
-          />
-        ) : null}
-      </Cell>
-    </Row>
+        ),
+    },
+    { key: "failed", label: "Failed", value: (letter) => letter.created_at, cell: (letter) => <Ago value={letter.created_at} /> },
+    {
+      key: "actions",
+      label: "Actions",
+      align: "right",
+      isActions: true,
+      value: () => null,
+      cell: (letter) => (letter.state === "dead" ? <Replay letter={letter} /> : null),
+    },
+  ];
+}
+
+function Replay({ letter }: { letter: DeadLetter }) {
+  const replay = useReplay();
+  return (
+    <ConfirmDialog
+      title="Replay this letter?"
+      description="It goes through processing again. What is stored already stays stored once."
+      action="Replay"
+      tone="primary"
+      change={replay}
+      onConfirm={(close) => replay.mutate({ ids: [letter.id] }, { onSuccess: close })}
+      trigger={
+        <Button variant="ghost" size="icon-sm" aria-label={`Replay ${letter.trace_id ?? letter.id}`}>
+          <RotateCcw aria-hidden />
+        </Button>
+      }
+    />
   );
 }

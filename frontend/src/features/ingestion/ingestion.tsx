@@ -4,17 +4,17 @@ import { useQuery } from "@tanstack/react-query";
 import { Inbox } from "lucide-react";
 import { apiKeysQuery, useMay } from "@/api/account";
 import { ingestionHealthQuery } from "@/api/operations";
-import type { IngestionHealth } from "@/api/schema";
+import type { IngestionHealth, KeyView } from "@/api/schema";
+import { type Column, DataTable } from "@/components/data-table";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
-import { Cell, HeadCell, Row, Table } from "@/components/ui/table";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
 import { clientAccount, keyName, reasonText, serverAccount } from "@/features/ingestion/accounts";
 import { DeadLetters } from "@/features/ingestion/dead-letters";
 import { Equation } from "@/features/ingestion/equation";
 import { useRange } from "@/features/range/range";
-import { formatCount, formatDuration, formatExact, formatPerSecond } from "@/lib/format";
+import { formatCount, formatDuration, formatExact, formatPerSecond, toNumber } from "@/lib/format";
 
 export function Ingestion() {
   const { scope } = useRange();
@@ -84,6 +84,49 @@ function Stat({ label, value, note }: { label: string; value: string; note?: str
   );
 }
 
+type KeyCounts = IngestionHealth["by_key"][number];
+
+function columnsOf(keys: readonly KeyView[] | undefined): readonly Column<KeyCounts>[] {
+  const count = (key: "received_spans" | "stored_spans" | "duplicate_spans" | "rejected_spans" | "dead_lettered_spans", label: string): Column<KeyCounts> => ({
+    key,
+    label,
+    align: "right",
+    value: (row) => toNumber(row[key]),
+    cell: (row) => formatExact(row[key]),
+  });
+  return [
+    {
+      key: "key",
+      label: "Key",
+      value: (row) => keyName(row, keys),
+      cell: (row) => (
+        <span className="inline-block max-w-60 truncate align-middle font-medium" title={row.key_id ?? undefined}>
+          {keyName(row, keys)}
+        </span>
+      ),
+    },
+    count("received_spans", "Sent"),
+    count("stored_spans", "Stored"),
+    count("duplicate_spans", "Duplicate"),
+    count("rejected_spans", "Rejected"),
+    count("dead_lettered_spans", "Dead-lettered"),
+  ];
+}
+
+const REASON_COLUMNS: readonly Column<IngestionHealth["by_reason"][number]>[] = [
+  {
+    key: "reason",
+    label: "Reason",
+    value: (row) => row.reason,
+    cell: ({ reason }) => (
+      <>
+        {reasonText(reason)} <code className="ml-1 font-mono text-xs text-muted">{reason}</code>
+      </>
+    ),
+  },
+  { key: "count", label: "Spans", align: "right", value: (row) => toNumber(row.count), cell: (row) => formatExact(row.count) },
+];
+
 function ByKey({ health }: { health: IngestionHealth }) {
   const mayKeys = useMay("keys");
   const keys = useQuery({ ...apiKeysQuery(), enabled: mayKeys });
@@ -92,32 +135,14 @@ function ByKey({ health }: { health: IngestionHealth }) {
       {health.by_key.length === 0 ? (
         <EmptyState icon={<Inbox aria-hidden />} title="Nothing was sent in this range" />
       ) : (
-        <Table label="By API key">
-          <thead>
-            <tr>
-              <HeadCell>Key</HeadCell>
-              {["Sent", "Stored", "Duplicate", "Rejected", "Dead-lettered"].map((name) => (
-                <HeadCell key={name} className="text-right">
-                  {name}
-                </HeadCell>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {health.by_key.map((counts) => (
-              <Row key={counts.key_id ?? "members"}>
-                <Cell className="max-w-60 truncate font-medium" title={counts.key_id ?? undefined}>
-                  {keyName(counts, keys.data)}
-                </Cell>
-                <Cell className="text-right">{formatExact(counts.received_spans)}</Cell>
-                <Cell className="text-right">{formatExact(counts.stored_spans)}</Cell>
-                <Cell className="text-right text-muted">{formatExact(counts.duplicate_spans)}</Cell>
-                <Cell className="text-right text-muted">{formatExact(counts.rejected_spans)}</Cell>
-                <Cell className="text-right text-muted">{formatExact(counts.dead_lettered_spans)}</Cell>
-              </Row>
-            ))}
-          </tbody>
-        </Table>
+        <DataTable
+          label="By API key"
+          name="keys"
+          columns={columnsOf(keys.data)}
+          rows={health.by_key}
+          keyOf={(row) => row.key_id ?? "members"}
+          initialSort={{ key: "received_spans", isDescending: true }}
+        />
       )}
     </Card>
   );
@@ -129,24 +154,14 @@ function ByReason({ health }: { health: IngestionHealth }) {
       {health.by_reason.length === 0 ? (
         <EmptyState icon={<Inbox aria-hidden />} title="Nothing was refused or failed" />
       ) : (
-        <Table label="Why something was not stored">
-          <thead>
-            <tr>
-              <HeadCell>Reason</HeadCell>
-              <HeadCell className="text-right">Spans</HeadCell>
-            </tr>
-          </thead>
-          <tbody>
-            {health.by_reason.map(({ reason, count }) => (
-              <Row key={reason}>
-                <Cell>
-                  {reasonText(reason)} <code className="ml-1 font-mono text-xs text-muted">{reason}</code>
-                </Cell>
-                <Cell className="text-right">{formatExact(count)}</Cell>
-              </Row>
-            ))}
-          </tbody>
-        </Table>
+        <DataTable
+          label="Why something was not stored"
+          name="reasons"
+          columns={REASON_COLUMNS}
+          rows={health.by_reason}
+          keyOf={(row) => row.reason}
+          initialSort={{ key: "count", isDescending: true }}
+        />
       )}
     </Card>
   );

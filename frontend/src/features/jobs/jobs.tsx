@@ -3,16 +3,18 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Ban, Download, RotateCcw, Wrench } from "lucide-react";
 import { parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
-import { apiKeysQuery, membersQuery, meQuery, useMay } from "@/api/account";
+import { apiKeysQuery, membersQuery, useMay, useMe } from "@/api/account";
 import { jobsQuery, useCancelJob, useRetryJob } from "@/api/operations";
 import type { JobView } from "@/api/schema";
 import { ConfirmDialog } from "@/components/confirm-dialog";
+import { type Column, DataTable } from "@/components/data-table";
+import { MoreRows } from "@/components/more-rows";
 import { EmptyState, NothingFound, QueryView } from "@/components/states/states";
 import { Ago, Elapsed } from "@/components/time";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Select } from "@/components/ui/select";
-import { Cell, HeadCell, Row, Table, TableSkeleton } from "@/components/ui/table";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { ExportDialog } from "@/features/exports/export-dialog";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
 import { hasEnded, JOB_STATUSES, JOB_TYPE_NAMES, JOB_TYPES, jobSummary, jobTypeLabel, mayCancel, mayRetry, ownerOf } from "@/features/jobs/describe";
@@ -58,31 +60,16 @@ export function Jobs() {
             {() =>
               rows.length > 0 ? (
                 <>
-                  <Table label="Jobs">
-                    <thead>
-                      <tr>
-                        <HeadCell>Type</HeadCell>
-                        <HeadCell>Status</HeadCell>
-                        <HeadCell>Progress and result</HeadCell>
-                        <HeadCell>Asked by</HeadCell>
-                        <HeadCell>Started</HeadCell>
-                        <HeadCell className="text-right">Duration</HeadCell>
-                        <HeadCell>
-                          <span className="sr-only">Actions</span>
-                        </HeadCell>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {rows.map((row) => (
-                        <JobRow key={row.id} job={row} owner={nameOwner(row)} onOpen={() => void setState({ job: row.id })} />
-                      ))}
-                    </tbody>
-                  </Table>
-                  {jobs.hasNextPage ? (
-                    <Button className="mt-3" disabled={jobs.isFetchingNextPage} onClick={() => void jobs.fetchNextPage()}>
-                      {jobs.isFetchingNextPage ? "Loading…" : "Show more"}
-                    </Button>
-                  ) : null}
+                  <DataTable
+                    label="Jobs"
+                    name="jobs"
+                    columns={columnsOf(nameOwner, (row) => void setState({ job: row.id }))}
+                    rows={rows}
+                    keyOf={(row) => row.id}
+                    initialSort={{ key: "created", isDescending: true }}
+                    most={rows.length}
+                  />
+                  <MoreRows query={jobs} />
                 </>
               ) : status !== null || type !== null ? (
                 <NothingFound onClear={() => void setState({ status: null, type: null })}>No job fits the filters.</NothingFound>
@@ -102,60 +89,75 @@ export function Jobs() {
 
 /** What names who asked for a job. */
 function useOwners(): (job: JobView) => string {
-  const me = useQuery(meQuery());
-  const permissions = me.data?.permissions ?? [];
+  const me = useMe();
+  const permissions = me?.permissions ?? [];
   const members = useQuery({ ...membersQuery(), enabled: permissions.includes("admin") });
   const keys = useQuery({ ...apiKeysQuery(), enabled: permissions.includes("keys") });
-  return (job) => ownerOf(job, me.data?.id, members.data, keys.data);
+  return (job) => ownerOf(job, me?.id, members.data, keys.data);
 }
 
-function JobRow({ job, owner, onOpen }: { job: JobView; owner: string; onOpen: () => void }) {
-  const label = jobTypeLabel(job.type);
+function columnsOf(ownerName: (job: JobView) => string, onOpen: (job: JobView) => void): readonly Column<JobView>[] {
+  return [
+    {
+      key: "type",
+      label: "Type",
+      value: (job) => jobTypeLabel(job.type),
+      cell: (job) => (
+        <button type="button" onClick={() => onOpen(job)} className="font-medium hover:underline">
+          {jobTypeLabel(job.type)}
+        </button>
+      ),
+    },
+    { key: "status", label: "Status", value: (job) => job.status, cell: (job) => <JobStatusBadge job={job} /> },
+    { key: "result", label: "Progress and result", value: jobSummary, cell: (job) => <Outcome job={job} /> },
+    { key: "owner", label: "Asked by", value: ownerName },
+    { key: "created", label: "Asked", value: (job) => job.created_at, cell: (job) => <Ago value={job.created_at} /> },
+    { key: "started", label: "Started", value: (job) => job.started_at, cell: (job) => <Ago value={job.started_at} /> },
+    { key: "duration", label: "Duration", align: "right", value: durationOf, cell: (job) => <Elapsed from={job.started_at} to={job.finished_at} /> },
+    {
+      key: "actions",
+      label: "Actions",
+      align: "right",
+      isActions: true,
+      value: () => null,
+      cell: (job) => (
+        <>
+          {job.type === "export" && job.status === "succeeded" ? (
+            <Button variant="ghost" size="icon-sm" aria-label="Get the file of the export" onClick={() => onOpen(job)}>
+              <Download aria-hidden />
+            </Button>
+          ) : null}
+          <JobActions job={job} />
+        </>
+      ),
+    },
+  ];
+}
+
+/** How long a job took, in milliseconds; null while it has not ended. */
+function durationOf({ started_at: from, finished_at: to }: JobView): number | null {
+  return from === null || to === null ? null : Date.parse(to) - Date.parse(from);
+}
+
+function Outcome({ job }: { job: JobView }) {
   const summary = jobSummary(job);
   return (
-    <Row>
-      <Cell>
-        <button type="button" onClick={onOpen} className="font-medium hover:underline">
-          {label}
-        </button>
-      </Cell>
-      <Cell>
-        <JobStatusBadge job={job} />
-      </Cell>
-      <Cell className="max-w-0 min-w-64 xl:w-1/2">
-        <div className="flex items-center gap-3">
-          {hasEnded(job) ? null : (
-            <div className="w-40 shrink-0">
-              <Progress value={job.progress} label={`Progress of ${label}`} />
-            </div>
-          )}
-          <span className={cn("min-w-0 truncate", job.error === null ? "text-muted" : "text-bad")} title={summary ?? undefined}>
-            {summary ?? (hasEnded(job) ? MISSING : null)}
-          </span>
-        </div>
-      </Cell>
-      <Cell className="text-muted">{owner}</Cell>
-      <Cell className="text-muted">
-        <Ago value={job.started_at} />
-      </Cell>
-      <Cell className="text-right text-muted">
-        <Elapsed from={job.started_at} to={job.finished_at} />
-      </Cell>
-      <Cell className="text-right">
-        {job.type === "export" && job.status === "succeeded" ? (
-          <Button variant="ghost" size="icon-sm" aria-label="Get the file of the export" onClick={onOpen}>
-            <Download aria-hidden />
-          </Button>
-        ) : null}
-        <JobActions job={job} />
-      </Cell>
-    </Row>
+    <span className="flex max-w-96 min-w-64 items-center gap-3">
+      {hasEnded(job) ? null : (
+        <span className="w-40 shrink-0">
+          <Progress value={job.progress} label={`Progress of ${jobTypeLabel(job.type)}`} />
+        </span>
+      )}
+      <span className={cn("min-w-0 truncate", job.error === null ? "text-muted" : "text-bad")} title={summary ?? undefined}>
+        {summary ?? (hasEnded(job) ? MISSING : null)}
+      </span>
+    </span>
   );
 }
 
 /** What the caller may do with a job as it stands. */
 function JobActions({ job }: { job: JobView }) {
-  const permissions = useQuery(meQuery()).data?.permissions ?? [];
+  const permissions = useMe()?.permissions ?? [];
   const cancel = useCancelJob();
   const retry = useRetryJob();
   const label = jobTypeLabel(job.type);

@@ -11,7 +11,7 @@ import { Ago } from "@/components/time";
 import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { nameOf } from "@/features/figures/names";
-import { TableSkeleton } from "@/features/figures/table-skeleton";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { usePathWith, useRange } from "@/features/range/range";
 import { formatCount, formatExact, formatPercent } from "@/lib/format";
 

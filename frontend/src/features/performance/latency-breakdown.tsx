@@ -10,7 +10,7 @@ import { Card } from "@/components/ui/card";
 import { Segmented } from "@/components/ui/segmented";
 import { NameLink } from "@/features/figures/cells";
 import { nameOf } from "@/features/figures/names";
-import { TableSkeleton } from "@/features/figures/table-skeleton";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { useRange } from "@/features/range/range";
 import { formatCount, formatDuration, formatShare } from "@/lib/format";
 

@@ -8,7 +8,7 @@ import { QueryView } from "@/components/states/states";
 import { Card } from "@/components/ui/card";
 import { NameLink } from "@/features/figures/cells";
 import { nameOf } from "@/features/figures/names";
-import { TableSkeleton } from "@/features/figures/table-skeleton";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { useRange } from "@/features/range/range";
 import { formatCount, formatDuration, formatMoney, formatShare } from "@/lib/format";
 

@@ -8,7 +8,7 @@ import { QueryView } from "@/components/states/states";
 import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { NameLink } from "@/features/figures/cells";
-import { TableSkeleton } from "@/features/figures/table-skeleton";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { usePathWith } from "@/features/range/range";
 import { formatCount, formatDuration } from "@/lib/format";
 

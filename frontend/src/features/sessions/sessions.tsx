@@ -19,17 +19,17 @@ import { formatCount, formatDuration, formatMoney, MISSING, shortId } from "@/li
 const PAGE = 100;
 
 const COLUMNS: readonly VirtualColumn<Session>[] = [
-  { id: "last", label: "Last activity", width: 100, sort: "last_activity", cell: (row) => <Ago value={row.last_activity} /> },
-  { id: "status", label: "Status", width: 86, cell: (row) => <StatusBadge status={row.status} /> },
-  { id: "session", label: "Session", width: 140, cell: (row) => <span className="font-mono text-xs">{shortId(row.session_id, 20)}</span> },
-  { id: "input", label: "Began with", width: 130, grows: true, cell: (row) => <span className="text-muted">{row.input_preview ?? MISSING}</span> },
-  { id: "agents", label: "Agents", width: 110, cell: (row) => row.agents.join(", ") || MISSING },
-  { id: "user", label: "User", width: 104, cell: (row) => row.user_ids.join(", ") || MISSING },
-  { id: "traces", label: "Traces", width: 52, align: "right", sort: "trace_count", cell: (row) => formatCount(row.trace_count) },
-  { id: "errors", label: "Failed", width: 48, align: "right", sort: "error_count", cell: (row) => formatCount(row.error_count) },
-  { id: "duration", label: "Lasted", width: 84, align: "right", cell: (row) => formatDuration(row.duration_ms) },
-  { id: "tokens", label: "Tokens", width: 60, align: "right", sort: "tokens_total", cell: (row) => formatCount(row.tokens_total) },
-  { id: "cost", label: "Cost", width: 66, align: "right", sort: "cost_usd", cell: (row) => formatMoney(row.cost_usd) },
+  { id: "last", label: "Last activity", width: 100, sort: "last_activity", value: (row) => row.last_activity, cell: (row) => <Ago value={row.last_activity} /> },
+  { id: "status", label: "Status", width: 86, value: (row) => row.status, cell: (row) => <StatusBadge status={row.status} /> },
+  { id: "session", label: "Session", width: 172, value: (row) => row.session_id, cell: (row) => <span className="font-mono text-xs">{shortId(row.session_id, 22)}</span> },
+  { id: "input", label: "Began with", width: 130, grows: true, value: (row) => row.input_preview, cell: (row) => <span className="text-muted">{row.input_preview ?? MISSING}</span> },
+  { id: "agents", label: "Agents", width: 110, value: (row) => row.agents.join(", "), cell: (row) => row.agents.join(", ") || MISSING },
+  { id: "user", label: "User", width: 104, value: (row) => row.user_ids.join(", "), cell: (row) => row.user_ids.join(", ") || MISSING },
+  { id: "traces", label: "Traces", width: 52, align: "right", sort: "trace_count", value: (row) => row.trace_count, cell: (row) => formatCount(row.trace_count) },
+  { id: "errors", label: "Failed", width: 48, align: "right", sort: "error_count", value: (row) => row.error_count, cell: (row) => formatCount(row.error_count) },
+  { id: "duration", label: "Lasted", width: 84, align: "right", value: (row) => row.duration_ms, cell: (row) => formatDuration(row.duration_ms) },
+  { id: "tokens", label: "Tokens", width: 60, align: "right", sort: "tokens_total", value: (row) => row.tokens_total, cell: (row) => formatCount(row.tokens_total) },
+  { id: "cost", label: "Cost", width: 66, align: "right", sort: "cost_usd", value: (row) => row.cost_usd, cell: (row) => formatMoney(row.cost_usd) },
 ];
 
 export function Sessions() {

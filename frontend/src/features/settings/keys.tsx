@@ -5,12 +5,13 @@ import { Clock, KeyRound, Trash2 } from "lucide-react";
 import { apiKeysQuery, membersQuery, useRevokeKey } from "@/api/account";
 import type { KeyView, MeAnswer } from "@/api/schema";
 import { ConfirmDialog } from "@/components/confirm-dialog";
+import { type Column, DataTable } from "@/components/data-table";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { Cell, HeadCell, Row, Table, TableSkeleton } from "@/components/ui/table";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { CreateKeyDialog } from "@/features/settings/create-key-dialog";
 import { expiryState, scopeLabel } from "@/features/settings/forms";
 import { formatDay, shortId } from "@/lib/format";
@@ -29,27 +30,15 @@ export function Keys({ caller }: { caller: MeAnswer }) {
               Programs send and read with a key. {seesAll ? "" : "You see the keys that you made."}
             </EmptyState>
           ) : (
-            <Table label="API keys">
-              <thead>
-                <tr>
-                  <HeadCell>Name</HeadCell>
-                  <HeadCell>Begins with</HeadCell>
-                  <HeadCell>May</HeadCell>
-                  {seesAll ? <HeadCell>Made by</HeadCell> : null}
-                  <HeadCell>Created</HeadCell>
-                  <HeadCell>Last used</HeadCell>
-                  <HeadCell>Expires</HeadCell>
-                  <HeadCell>
-                    <span className="sr-only">Actions</span>
-                  </HeadCell>
-                </tr>
-              </thead>
-              <tbody>
-                {rows.map((key) => (
-                  <KeyRow key={key.id} apiKey={key} maker={seesAll ? nameOf(key.created_by) : null} />
-                ))}
-              </tbody>
-            </Table>
+            <DataTable
+              label="API keys"
+              name="keys"
+              columns={columnsOf(seesAll ? nameOf : null)}
+              rows={rows}
+              keyOf={(key) => key.id}
+              initialSort={{ key: "created", isDescending: true }}
+              most={50}
+            />
           )
         }
       </QueryView>
@@ -57,42 +46,48 @@ export function Keys({ caller }: { caller: MeAnswer }) {
   );
 }
 
-function KeyRow({ apiKey, maker }: { apiKey: KeyView; maker: string | null }) {
-  const revoke = useRevokeKey();
-  return (
-    <Row>
-      <Cell className="font-medium">{apiKey.name}</Cell>
-      <Cell className="font-mono text-xs text-muted">{apiKey.prefix}…</Cell>
-      <Cell>
+function columnsOf(makerOf: ((id: string) => string) | null): readonly Column<KeyView>[] {
+  const maker: Column<KeyView>[] = makerOf ? [{ key: "maker", label: "Made by", value: (key) => makerOf(key.created_by) }] : [];
+  return [
+    { key: "name", label: "Name", value: (key) => key.name, cell: (key) => <span className="font-medium">{key.name}</span> },
+    { key: "prefix", label: "Begins with", value: (key) => key.prefix, cell: (key) => <span className="font-mono text-xs text-muted">{key.prefix}…</span> },
+    {
+      key: "may",
+      label: "May",
+      value: (key) => key.scopes.map(scopeLabel).join(", "),
+      cell: (key) => (
         <ul className="flex gap-1">
-          {apiKey.scopes.map((scope) => (
+          {key.scopes.map((scope) => (
             <li key={scope}>
               <Badge>{scopeLabel(scope)}</Badge>
             </li>
           ))}
         </ul>
-      </Cell>
-      {maker === null ? null : <Cell className="text-muted">{maker}</Cell>}
-      <Cell className="text-muted">{formatDay(apiKey.created_at)}</Cell>
-      <Cell className="text-muted">{apiKey.last_used_at === null ? "Never" : <Ago value={apiKey.last_used_at} />}</Cell>
-      <Cell>
-        <Expiry expiresAt={apiKey.expires_at} />
-      </Cell>
-      <Cell className="text-right">
-        <ConfirmDialog
-          title={`Revoke ${apiKey.name}?`}
-          description="Whatever uses the key is refused from now on. A revoked key cannot be used again."
-          action="Revoke"
-          change={revoke}
-          onConfirm={(close) => revoke.mutate(apiKey.id, { onSuccess: close })}
-          trigger={
-            <Button variant="ghost" size="icon-sm" aria-label={`Revoke ${apiKey.name}`}>
-              <Trash2 aria-hidden />
-            </Button>
-          }
-        />
-      </Cell>
-    </Row>
+      ),
+    },
+    ...maker,
+    { key: "created", label: "Created", value: (key) => key.created_at, cell: (key) => formatDay(key.created_at) },
+    { key: "used", label: "Last used", value: (key) => key.last_used_at, cell: (key) => (key.last_used_at === null ? "Never" : <Ago value={key.last_used_at} />) },
+    { key: "expires", label: "Expires", value: (key) => key.expires_at, cell: (key) => <Expiry expiresAt={key.expires_at} /> },
+    { key: "actions", label: "Actions", align: "right", isActions: true, value: () => null, cell: (key) => <Revocation apiKey={key} /> },
+  ];
+}
+
+function Revocation({ apiKey }: { apiKey: KeyView }) {
+  const revoke = useRevokeKey();
+  return (
+    <ConfirmDialog
+      title={`Revoke ${apiKey.name}?`}
+      description="Whatever uses the key is refused from now on. A revoked key cannot be used again."
+      action="Revoke"
+      change={revoke}
+      onConfirm={(close) => revoke.mutate(apiKey.id, { onSuccess: close })}
+      trigger={
+        <Button variant="ghost" size="icon-sm" aria-label={`Revoke ${apiKey.name}`}>
+          <Trash2 aria-hidden />
+        </Button>
+      }
+    />
   );
 }
 

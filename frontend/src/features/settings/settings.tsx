@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
 import { meQuery } from "@/api/account";
+import type { MeAnswer } from "@/api/schema";
 import { QueryView } from "@/components/states/states";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/components/ui/tabs";
@@ -11,6 +12,7 @@ import { Account } from "@/features/settings/account";
 import { General } from "@/features/settings/general";
 import { Keys } from "@/features/settings/keys";
 import { Team } from "@/features/settings/team";
+import { useHydrated } from "@/lib/hydrated";
 
 const TABS = [
   { name: "general", label: "General", permission: "workspace:read", content: General },
@@ -22,30 +24,40 @@ const NAMES = TABS.map((tab) => tab.name);
 
 export function Settings() {
   const me = useQuery(meQuery());
-  const [tab, setTab] = useQueryState("tab", parseAsStringLiteral(NAMES).withDefault("general").withOptions({ history: "push" }));
+  // The frame may know who is signed in before this is drawn for the first time, which has to be as the server drew it.
+  const isHydrated = useHydrated();
   return (
     <>
       <PageHeader title="Settings" />
       <PageBody>
-        <QueryView query={me} skeleton={<Skeleton className="h-96 max-w-3xl" />}>
-          {(caller) => (
-            <Tabs value={tab} onValueChange={(next) => void setTab(NAMES.find((name) => name === next) ?? null)}>
-              <TabsList aria-label="Settings">
-                {TABS.filter(({ permission }) => caller.permissions.includes(permission)).map(({ name, label }) => (
-                  <TabsTrigger key={name} value={name}>
-                    {label}
-                  </TabsTrigger>
-                ))}
-              </TabsList>
-              {TABS.map(({ name, content: Content }) => (
-                <TabsContent key={name} value={name} className="mt-4">
-                  <Content caller={caller} />
-                </TabsContent>
-              ))}
-            </Tabs>
-          )}
-        </QueryView>
+        {isHydrated ? (
+          <QueryView query={me} skeleton={<Skeleton className="h-96 max-w-3xl" />}>
+            {(caller) => <Sections caller={caller} />}
+          </QueryView>
+        ) : (
+          <Skeleton className="h-96 max-w-3xl" />
+        )}
       </PageBody>
     </>
+  );
+}
+
+function Sections({ caller }: { caller: MeAnswer }) {
+  const [tab, setTab] = useQueryState("tab", parseAsStringLiteral(NAMES).withDefault("general").withOptions({ history: "push" }));
+  return (
+    <Tabs value={tab} onValueChange={(next) => void setTab(NAMES.find((name) => name === next) ?? null)}>
+      <TabsList aria-label="Settings">
+        {TABS.filter(({ permission }) => caller.permissions.includes(permission)).map(({ name, label }) => (
+          <TabsTrigger key={name} value={name}>
+            {label}
+          </TabsTrigger>
+        ))}
+      </TabsList>
+      {TABS.map(({ name, content: Content }) => (
+        <TabsContent key={name} value={name} className="mt-4">
+          <Content caller={caller} />
+        </TabsContent>
+      ))}
+    </Tabs>
   );
 }

@@ -66,7 +66,7 @@ export function SpanPanel({ traceId, tree, span }: { traceId: string; tree: Tree
           {span.agent_id ? <Fact name="Agent">{span.agent_id}</Fact> : null}
           <Fact name="Started">{formatTimestamp(span.start_time)}</Fact>
           <Fact name="Span id">
-            <span className="inline-flex items-center gap-1">
+            <span className="inline-flex h-5 items-center gap-1">
               <code className="font-mono text-xs">{span.span_id}</code>
               <CopyButton text={span.span_id} label="Copy the span id" />
             </span>

@@ -31,7 +31,7 @@ export function FacetPanel({ list }: { list: TraceList }) {
                     {facet.estimated ? <span title="Estimated: there are more traces than are counted"> ~</span> : null}
                   </legend>
                   {facet.values.map(({ value, count }) => (
-                    <label key={value} className="relative flex h-7 items-center gap-2 rounded-sm px-1 text-sm hover:bg-raised">
+                    <label key={value} className="relative isolate flex h-7 items-center gap-2 rounded-sm px-1.5 text-sm hover:bg-raised">
                       <input
                         type="checkbox"
                         checked={chosen.includes(value)}
@@ -42,7 +42,7 @@ export function FacetPanel({ list }: { list: TraceList }) {
                         {value}
                       </span>
                       <span className="tabular text-xs text-muted">{formatCount(count)}</span>
-                      <span aria-hidden className="absolute bottom-0 left-0 h-px bg-chart-1/50" style={{ width: `${(count / most) * 100}%` }} />
+                      <span aria-hidden className="absolute inset-y-0.5 left-0 -z-10 rounded-sm bg-chart-1/10" style={{ width: `${(count / most) * 100}%` }} />
                     </label>
                   ))}
                 </fieldset>

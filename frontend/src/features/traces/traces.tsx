@@ -2,6 +2,7 @@
 
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { Columns3, Download, Filter as FilterIcon, ListTree, Pause, Play } from "lucide-react";
+import Link from "next/link";
 import { useEffect, useMemo, useState } from "react";
 import { useMay } from "@/api/account";
 import type { Trace } from "@/api/schema";
@@ -46,6 +47,8 @@ export function Traces() {
   const mayExport = useMay("write");
   const arrived = useArrivals(list.live);
   const isFiltered = list.filters.length > 0 || list.q !== "";
+  // A range without anything has no values to filter by.
+  const hasFacets = query.isPending || traces.length > 0 || isFiltered;
   return (
     <div className="flex h-[calc(100dvh-3rem)] flex-col md:h-dvh">
       <PageHeader
@@ -119,7 +122,7 @@ export function Traces() {
         </Menu>
       </div>
       <div className="flex min-h-0 flex-1">
-        {facetsShown === "shown" ? (
+        {facetsShown === "shown" && hasFacets ? (
           <aside aria-label="Facets" className="hidden w-60 shrink-0 overflow-y-auto border-r border-line bg-surface p-3 lg:block">
             <FacetPanel list={list} />
           </aside>
@@ -146,8 +149,16 @@ export function Traces() {
             isFiltered ? (
               <NothingFound onClear={() => list.replaceFilters([], "")} />
             ) : (
-              <EmptyState icon={<ListTree aria-hidden />} title="No traces in this range">
-                Choose a longer range, or send a trace: the home page of an empty workspace shows how.
+              <EmptyState
+                icon={<ListTree aria-hidden />}
+                title="No traces in this range"
+                action={
+                  <Button asChild>
+                    <Link href="/dashboard">How to send the first trace</Link>
+                  </Button>
+                }
+              >
+                Choose a longer range, or send a trace.
               </EmptyState>
             )
           ) : (

@@ -3,7 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Bookmark, Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import { meQuery } from "@/api/account";
+import { useMay } from "@/api/account";
 import { bodyOf, client } from "@/api/client";
 import type { View } from "@/api/schema";
 import { VIEWS, viewsQuery } from "@/api/traces";
@@ -24,7 +24,6 @@ interface ViewMenuProps {
 /** Saved views of the list: opening one, keeping the present one, deleting one. */
 export function ViewMenu({ list, columns, onColumns }: ViewMenuProps) {
   const views = useQuery(viewsQuery());
-  const me = useQuery(meQuery());
   const queryClient = useQueryClient();
   const [saving, setSaving] = useState(false);
   const [note, setNote] = useState<string | null>(null);
@@ -33,7 +32,7 @@ export function ViewMenu({ list, columns, onColumns }: ViewMenuProps) {
     mutationFn: (viewId: string) => bodyOf(client.DELETE("/api/v1/views/{view_id}", { params: { path: { view_id: viewId } } })),
     onSuccess: changed,
   });
-  const mayWrite = me.data?.permissions.includes("write") ?? false;
+  const mayWrite = useMay("write");
 
   function open(view: View) {
     const definition = view.definition as Record<string, unknown>;

@@ -10,7 +10,7 @@ import { ChangeText } from "@/components/figure-card";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import { Card } from "@/components/ui/card";
-import { TableSkeleton } from "@/features/figures/table-skeleton";
+import { TableSkeleton } from "@/components/table-skeleton";
 import { usePathWith, useRange } from "@/features/range/range";
 import { formatCount, formatMoney, toNumber } from "@/lib/format";
 import { useSort } from "@/lib/sort";

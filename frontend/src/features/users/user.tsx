@@ -20,13 +20,20 @@ const SERIES: readonly Series[] = [
   { key: "failed", label: "Failed", colour: "var(--chart-4)" },
 ];
 
-/** The days of a user as a chart takes them. */
+const DAY_MS = 86_400_000;
+
+/** The days of a user as a chart takes them, from the first that has traces to the last, those without any too. */
 export function dayPoints(days: UserDetail["activity"]): Point[] {
-  return days.map(({ day, trace_count: all, error_count: failed }) => ({
+  const byDay = new Map(days.map((entry) => [entry.day.slice(0, 10), entry]));
+  const [first, last] = [days[0], days.at(-1)].map((entry) => (entry === undefined ? Number.NaN : Date.parse(entry.day.slice(0, 10))));
+  const points: Point[] = [];
+  for (let at = first ?? Number.NaN; at <= (last ?? Number.NaN); at += DAY_MS) {
+    const day = new Date(at).toISOString().slice(0, 10);
+    const { trace_count: all = 0, error_count: failed = 0 } = byDay.get(day) ?? {};
     // A day of the calendar, shown as that day wherever the viewer is.
-    time: `${day.slice(0, 10)}T00:00:00`,
-    values: { succeeded: all - failed, failed },
-  }));
+    points.push({ time: `${day}T00:00:00`, values: { succeeded: all - failed, failed } });
+  }
+  return points;
 }
 
 /** What one person did, with what success and for how much. */

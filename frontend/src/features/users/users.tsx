@@ -17,16 +17,16 @@ import { formatCount, formatMoney, formatShare, MISSING } from "@/lib/format";
 const PAGE = 100;
 
 const COLUMNS: readonly VirtualColumn<User>[] = [
-  { id: "user", label: "User", width: 180, grows: true, cell: (row) => <span className="font-medium">{row.user_id}</span> },
-  { id: "last", label: "Last activity", width: 110, sort: "last_activity", cell: (row) => <Ago value={row.last_activity} /> },
-  { id: "first", label: "First", width: 100, sort: "first_activity", cell: (row) => <Ago value={row.first_activity} /> },
-  { id: "agents", label: "Agents", width: 200, grows: true, cell: (row) => row.agents.join(", ") || MISSING },
-  { id: "sessions", label: "Sessions", width: 76, align: "right", cell: (row) => formatCount(row.session_count) },
-  { id: "traces", label: "Traces", width: 70, align: "right", sort: "trace_count", cell: (row) => formatCount(row.trace_count) },
-  { id: "errors", label: "Failed", width: 70, align: "right", sort: "error_count", cell: (row) => formatCount(row.error_count) },
-  { id: "rate", label: "Error rate", width: 80, align: "right", cell: (row) => formatShare(row.error_rate) },
-  { id: "tokens", label: "Tokens", width: 76, align: "right", sort: "tokens_total", cell: (row) => formatCount(row.tokens_total) },
-  { id: "cost", label: "Cost", width: 80, align: "right", sort: "cost_usd", cell: (row) => formatMoney(row.cost_usd) },
+  { id: "user", label: "User", width: 180, grows: true, value: (row) => row.user_id, cell: (row) => <span className="font-medium">{row.user_id}</span> },
+  { id: "last", label: "Last activity", width: 110, sort: "last_activity", value: (row) => row.last_activity, cell: (row) => <Ago value={row.last_activity} /> },
+  { id: "first", label: "First", width: 100, sort: "first_activity", value: (row) => row.first_activity, cell: (row) => <Ago value={row.first_activity} /> },
+  { id: "agents", label: "Agents", width: 200, grows: true, value: (row) => row.agents.join(", "), cell: (row) => row.agents.join(", ") || MISSING },
+  { id: "sessions", label: "Sessions", width: 76, align: "right", value: (row) => row.session_count, cell: (row) => formatCount(row.session_count) },
+  { id: "traces", label: "Traces", width: 70, align: "right", sort: "trace_count", value: (row) => row.trace_count, cell: (row) => formatCount(row.trace_count) },
+  { id: "errors", label: "Failed", width: 70, align: "right", sort: "error_count", value: (row) => row.error_count, cell: (row) => formatCount(row.error_count) },
+  { id: "rate", label: "Error rate", width: 80, align: "right", value: (row) => row.error_rate, cell: (row) => formatShare(row.error_rate) },
+  { id: "tokens", label: "Tokens", width: 76, align: "right", sort: "tokens_total", value: (row) => row.tokens_total, cell: (row) => formatCount(row.tokens_total) },
+  { id: "cost", label: "Cost", width: 80, align: "right", sort: "cost_usd", value: (row) => row.cost_usd, cell: (row) => formatMoney(row.cost_usd) },
 ];
 
 export function UsersPage() {
