@@ -2,7 +2,9 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import asyncpg
@@ -48,11 +50,12 @@ def make_traces(count: int) -> list[dict[str, Any]]:
     ]
 
 
-async def store(database: asyncpg.Connection, traces: list[dict[str, Any]]) -> None:
-    """Store traces a minute apart."""
+async def store(database: asyncpg.Connection, traces: list[dict[str, Any]]) -> datetime:
+    """Store traces a minute apart, and return when the newest of them began."""
     start = recently() - timedelta(minutes=30)
     for number, trace in enumerate(traces):
         await store_trace(database, WORKSPACE, f"t{number}", start_time=start - timedelta(minutes=number), **trace)
+    return start
 
 
 def expected(traces: list[dict[str, Any]], facet: str) -> list[tuple[str, int]]:
@@ -92,14 +95,49 @@ async def test_every_facet_counts_what_brute_force_counts(api: Api, database: as
     ]
 
 
+async def test_a_histogram_tells_when_the_traces_of_a_filter_began(api: Api, database: asyncpg.Connection) -> None:
+    traces = make_traces(60)
+    start = await store(database, traces)
+    of_a = [trace if trace["agent_id"] == "a" else None for trace in traces]
+    histogram = (await api.read(PATH, {"agent_id": "a", "facets": "status"}))["data"]["histogram"]
+    assert histogram["granularity"] == "10m"
+    points = [{**point, "time": datetime.fromisoformat(point["time"])} for point in histogram["points"]]
+    assert len(points) >= 24 * 6
+    assert all(later["time"] - point["time"] == timedelta(minutes=10) for point, later in pairwise(points))
+    assert _outcomes(points) == _expected_outcomes(of_a, start, timedelta(minutes=10))
+    assert (await api.read(PATH, {"trace_id": "t1"}))["data"]["histogram"] is None
+
+
+def _outcomes(points: list[dict[str, Any]]) -> dict[datetime, Counter[str]]:
+    """Return the counts of the buckets that have any."""
+    counts = {
+        point["time"]: Counter({word: point[word] for word in ("success", "error", "timeout")}) for point in points
+    }
+    return {time: +outcomes for time, outcomes in counts.items() if outcomes.total()}
+
+
+def _expected_outcomes(
+    traces: Sequence[dict[str, Any] | None], start: datetime, length: timedelta
+) -> dict[datetime, Counter[str]]:
+    """Return what brute force counts of traces a minute apart; None stands for a trace that is not asked for."""
+    found: dict[datetime, Counter[str]] = {}
+    for number, trace in enumerate(traces):
+        began = start - timedelta(minutes=number)
+        if trace is not None:
+            bucket = began - (began - datetime(2024, 1, 1, tzinfo=UTC)) % length
+            found.setdefault(bucket, Counter())[trace["status"].word] += 1
+    return found
+
+
 async def test_beyond_the_traces_looked_at_rollups_tell_some_and_the_newest_the_rest(
     database: asyncpg.Connection,
 ) -> None:
     traces = make_traces(60)
-    await store(database, traces)
+    start = await store(database, traces)
     now = datetime.now(UTC)
     whole = TraceFilter(now - timedelta(hours=24), now + timedelta(hours=1))
-    facets, sample = await count_facets(WORKSPACE, database, whole, FACETS, 100, most=20)
+    counted: Any = await count_facets(WORKSPACE, database, whole, FACETS, 100, most=20)
+    facets, sample, histogram = counted["facets"], counted["sample"], counted["histogram"]
     assert sample["traces"] == 21
     assert sample["complete"] is False
     for facet in facets:
@@ -109,3 +147,10 @@ async def test_beyond_the_traces_looked_at_rollups_tell_some_and_the_newest_the_
         found = [(item["value"], item["count"]) for item in values]
         assert sorted(found) == sorted(expected(traces if of_all else traces[:21], name)), name
         assert facet["estimated"] is True, name
+    shown = {point["time"] for point in histogram["points"]}
+    assert all(time > sample["since"] for time in shown)
+    assert _outcomes(histogram["points"]) == {
+        time: counts
+        for time, counts in _expected_outcomes(traces[:21], start, timedelta(minutes=10)).items()
+        if time in shown
+    }

@@ -1539,7 +1539,7 @@ export interface paths {
         };
         /**
          * Values of traces with counts
-         * @description Return the most frequent values of the traces that the same filters list.
+         * @description Return the most frequent values of the traces that the same filters list, and how many began when.
          *
          *     Permission `read`: roles owner, admin, member, viewer; keys with the scope `read`.
          */
@@ -2977,9 +2977,10 @@ export interface components {
             /** @example 412 */
             count: number;
         };
-        /** @description Values with counts. */
+        /** @description Values with counts, and a histogram over the range; null without a range, such as for the id of a trace. */
         Facets: {
             facets: components["schemas"]["Facet"][];
+            histogram: components["schemas"]["Histogram"] | null;
             sample: components["schemas"]["Sample"];
         };
         /** @description An answer with one object. */
@@ -3199,6 +3200,12 @@ export interface components {
             status: "ok";
             /** @example gateway */
             service: string;
+        };
+        /** @description Traces over time, from the first bucket of which all were counted. */
+        Histogram: {
+            /** @example 1h */
+            granularity: string;
+            points: components["schemas"]["Outcomes"][];
         };
         /** @description Key figures, compared and over time. */
         HomeKpis: {
@@ -4108,6 +4115,14 @@ export interface components {
             value_usd?: number | null;
             name?: string | null;
             timestamp?: string | number | null;
+        };
+        /** @description Traces that began in one bucket, by how they ended. */
+        Outcomes: {
+            /** Format: date-time */
+            time: string;
+            success: number;
+            error: number;
+            timeout: number;
         };
         /** @description Where a list goes on; `cursor` is null on the last page. */
         Pagination: {
@@ -6740,6 +6755,7 @@ export type GraphEnvelope = components['schemas']['GraphEnvelope'];
 export type GraphLoop = components['schemas']['GraphLoop'];
 export type GraphNode = components['schemas']['GraphNode'];
 export type Health = components['schemas']['Health'];
+export type Histogram = components['schemas']['Histogram'];
 export type HomeKpis = components['schemas']['HomeKpis'];
 export type HomeKpisEnvelope = components['schemas']['HomeKpisEnvelope'];
 export type IngestionHealth = components['schemas']['IngestionHealth'];
@@ -6792,6 +6808,7 @@ export type OtlpAnswer = components['schemas']['OtlpAnswer'];
 export type OtlpPartialSuccess = components['schemas']['OtlpPartialSuccess'];
 export type OtlpStatus = components['schemas']['OtlpStatus'];
 export type Outcome = components['schemas']['Outcome'];
+export type Outcomes = components['schemas']['Outcomes'];
 export type Pagination = components['schemas']['Pagination'];
 export type PasswordChange = components['schemas']['PasswordChange'];
 export type PasswordForgotten = components['schemas']['PasswordForgotten'];
@@ -13103,6 +13120,17 @@ export interface operations {
                      *             "estimated": false
                      *           }
                      *         ],
+                     *         "histogram": {
+                     *           "granularity": "1h",
+                     *           "points": [
+                     *             {
+                     *               "time": "2026-01-31T12:00:00Z",
+                     *               "success": 1,
+                     *               "error": 1,
+                     *               "timeout": 1
+                     *             }
+                     *           ]
+                     *         },
                      *         "sample": {
                      *           "traces": 50000,
                      *           "since": "2026-01-31T12:00:00Z",

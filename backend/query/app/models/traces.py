@@ -288,10 +288,27 @@ class Sample(BaseModel):
     complete: bool = Field(description="Whether those are all that match")
 
 
+class Outcomes(BaseModel):
+    """Traces that began in one bucket, by how they ended."""
+
+    time: datetime
+    success: int
+    error: int
+    timeout: int
+
+
+class Histogram(BaseModel):
+    """Traces over time, from the first bucket of which all were counted."""
+
+    granularity: str = Field(examples=["1h"])
+    points: list[Outcomes]
+
+
 class Facets(BaseModel):
-    """Values with counts."""
+    """Values with counts, and a histogram over the range; null without a range, such as for the id of a trace."""
 
     facets: list[Facet]
+    histogram: Histogram | None
     sample: Sample
 
 

@@ -1,4 +1,4 @@
-"""How often values occur among the traces of a filter."""
+"""How often values occur among the traces of a filter, and when the traces began."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from query.app.filters import TraceFilter
 from query.app.queries.conditions import Binder
 from query.app.queries.listing import NEWEST_FIRST, where_of
 from query.app.queries.rollups import Ask, read_top
-from query.app.windows import window_of
+from query.app.windows import Granularity, Window, choose_granularity, points_of, window_of
 from shared.database import Connection
 from shared.domain import CostSource, SpanKind, Status
 from shared.http.ranges import TimeRange
-from shared.rollups.spec import AGENT, TOTAL, TRACE, Rollup
+from shared.rollups.spec import AGENT, ORIGIN, TOTAL, TRACE, Rollup
 
 # The newest so many traces are counted, which takes a twentieth of a second.
 MOST_TRACES = 10_000
@@ -44,6 +44,15 @@ _ROLLUPS: dict[str, Rollup] = {
 }
 
 Values = list[dict[str, object]]
+_Outcomes = dict[datetime, dict[Status, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """The buckets of a histogram over time."""
+
+    window: Window
+    granularity: Granularity
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class _Sample:
     # Whether some of the traces do not tell what is among their spans.
     unlisted: bool
     values: dict[str, Values]
+    outcomes: _Outcomes
 
 
 async def count_facets(
@@ -63,12 +73,12 @@ async def count_facets(
     limit: int,
     *,
     most: int = MOST_TRACES,
-) -> tuple[list[dict[str, object]], dict[str, object]]:
-    """Return the most frequent values of each facet, and what was counted.
+) -> dict[str, object]:
+    """Return the most frequent values of each facet, a histogram of the traces over time, and what was counted.
 
     Up to ``most`` traces are counted exactly. Of more, the rollups tell all of agents and the like when nothing is
     filtered, with the times rounded to whole buckets, and the newest traces stand for the rest; both are marked as
-    estimated.
+    estimated. The histogram then begins with the first bucket of which all traces were counted.
 
     Args:
         workspace: Number of the workspace.
@@ -78,7 +88,8 @@ async def count_facets(
         limit: Most values of a facet.
         most: Most traces to look at.
     """
-    sample = await _count_sample(workspace, connection, asked, facets, limit, most + 1)
+    chart = _chart_of(asked)
+    sample = await _count_sample(workspace, connection, asked, facets, limit, most + 1, chart)
     complete = sample.traces <= most
     answer: list[dict[str, object]] = []
     for name in facets:
@@ -87,38 +98,77 @@ async def count_facets(
         answer.append(
             {"name": name, "values": sample.values[name] if values is None else values, "estimated": estimated}
         )
-    return answer, {"traces": sample.traces, "since": sample.since, "complete": complete}
+    return {
+        "facets": answer,
+        "histogram": None if chart is None else _histogram(chart, sample, complete=complete),
+        "sample": {"traces": sample.traces, "since": sample.since, "complete": complete},
+    }
+
+
+def _chart_of(asked: TraceFilter) -> _Chart | None:
+    """Return the buckets that suit the range, None without one."""
+    if asked.start is None or asked.end is None:
+        return None
+    now = datetime.now(UTC)
+    window = window_of(TimeRange(asked.start, asked.end), is_open=asked.end > now, now=now)
+    return _Chart(window, choose_granularity(None, window, now))
+
+
+def _histogram(chart: _Chart, sample: _Sample, *, complete: bool) -> dict[str, object]:
+    times = points_of(chart.window, chart.granularity, sample.outcomes)
+    if not complete and sample.since is not None:
+        # Of the bucket that the sample begins in, and all before, not every trace was counted.
+        times = [time for time in times if time > sample.since]
+    points = []
+    for time in times:
+        counts = sample.outcomes.get(time, {})
+        points.append({"time": time, **{status.word: counts.get(status, 0) for status in Status}})
+    return {"granularity": chart.granularity.name, "points": points}
 
 
 async def _count_sample(
-    workspace: int, connection: Connection, asked: TraceFilter, facets: Sequence[str], limit: int, most: int
+    workspace: int,
+    connection: Connection,
+    asked: TraceFilter,
+    facets: Sequence[str],
+    limit: int,
+    most: int,
+    chart: _Chart | None,
 ) -> _Sample:
     bind = Binder(workspace)
     where = " and ".join(where_of(bind, asked, asked.start, asked.end))
     most_traces, most_values = bind(most), bind(limit)
     columns = [_COLUMNS[name] for name in facets]
     arms = " union all ".join(_arm(index, facets, most_values) for index in range(len(facets)))
+    buckets = ""
+    if chart is not None:
+        bucket = f"date_bin({bind(chart.granularity.length)}, start_time, {bind(ORIGIN)})"
+        buckets = f"union all select null, status::text, count(*), {bucket}, null from found group by status, 4"  # noqa: S608
     # One pass counts all columns, lists as a whole; the few different lists are taken apart after that.
     sql = f"""
 with found as materialized (
-  select {", ".join(dict.fromkeys([*columns, "kinds", "start_time"]))} from traces t
+  select {", ".join(dict.fromkeys([*columns, "kinds", "start_time", "status"]))} from traces t
   where {where} order by {NEWEST_FIRST} limit {most_traces}
 ), grouped as materialized (
   select grouping({", ".join(columns)}) as absent, {", ".join(columns)}, count(*) as n
   from found group by grouping sets ({", ".join(f"({column})" for column in columns)})
 )
 select facet, value, n, null::timestamptz as since, null::boolean as unlisted from ({arms}) counted
+{buckets}
 union all
 select null, null, count(*), min(start_time), bool_or(kinds is null) from found /* workspace_id = $1 */
 """  # noqa: S608
     values: dict[str, Values] = {name: [] for name in facets}
+    outcomes: _Outcomes = {}
     traces, since, unlisted = 0, None, False
     for row in await connection.fetch(sql, *bind.arguments):
-        if row["facet"] is None:
-            traces, since, unlisted = row["n"], row["since"], bool(row["unlisted"])
-        else:
+        if row["facet"] is not None:
             values[row["facet"]].append(_value(row["facet"], row["value"], row["n"]))
-    return _Sample(traces, since, unlisted, values)
+        elif row["value"] is not None:
+            outcomes.setdefault(row["since"], {})[Status(int(row["value"]))] = row["n"]
+        else:
+            traces, since, unlisted = row["n"], row["since"], bool(row["unlisted"])
+    return _Sample(traces, since, unlisted, values, outcomes)
 
 
 def _arm(index: int, facets: Sequence[str], most_values: str) -> str:

@@ -79,13 +79,13 @@ async def search_traces(request: Request, caller: Caller, answers: Answers, body
 
 @router.get("/facets", response_model=Enveloped[Facets], summary="Values of traces with counts")
 async def read_facets(caller: Caller, answers: Answers, asked: FacetQuery) -> Response:
-    """Return the most frequent values of the traces that the same filters list."""
+    """Return the most frequent values of the traces that the same filters list, and how many began when."""
     parameters, found = asked
     names = read_facet_names(parameters.facets)
 
     async def compute(connection: Connection) -> Answer:
-        facets, sample = await count_facets(caller.workspace_number, connection, found, names, parameters.limit)
-        return Answer({"facets": facets, "sample": sample}, _basis_of(found))
+        counted = await count_facets(caller.workspace_number, connection, found, names, parameters.limit)
+        return Answer(counted, _basis_of(found))
 
     return await answers.keep(caller, compute)
 

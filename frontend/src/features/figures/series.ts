@@ -16,7 +16,7 @@ export const OUTCOMES: readonly Series[] = [
   { key: "timeout", label: "Timeout", colour: "var(--chart-2)" },
 ];
 
-export function outcomeSeries({ points }: Throughput): ChartData {
+export function outcomeSeries({ points }: { points: readonly Pick<Throughput["points"][number], "time" | "success" | "error" | "timeout">[] }): ChartData {
   return { series: OUTCOMES, points: points.map(({ time, success, error, timeout }) => ({ time, values: { success, error, timeout } })) };
 }
 

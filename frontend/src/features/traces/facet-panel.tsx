@@ -1,7 +1,7 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { facetsQuery } from "@/api/traces";
+import { type FacetParameters, facetsQuery } from "@/api/traces";
 import { QueryView } from "@/components/states/states";
 import { Skeleton } from "@/components/ui/skeleton";
 import { definitionOf, FILTERS, type FilterName } from "@/features/traces/filters";
@@ -11,9 +11,12 @@ import { formatCount } from "@/lib/format";
 const SHOWN = ["status", "agent_id", "model", "environment", "tool_name", "tags", "error_type", "release", "provider"];
 const VALUES = 8;
 
+/** What is asked of the values; the histogram comes with them. */
+export const facetParameters = (list: TraceList): FacetParameters => ({ ...list.parameters, facets: SHOWN, limit: VALUES });
+
 /** The values that the traces of the list have, to filter by. */
 export function FacetPanel({ list }: { list: TraceList }) {
-  const facets = useQuery(facetsQuery({ ...list.parameters, facets: SHOWN, limit: VALUES }));
+  const facets = useQuery(facetsQuery(facetParameters(list)));
   return (
     <QueryView query={facets} skeleton={<Skeleton className="h-96" />}>
       {(data) => (

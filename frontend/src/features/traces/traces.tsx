@@ -20,6 +20,7 @@ import { columnsOf, COLUMNS, DEFAULT_COLUMNS, nextSort } from "@/features/traces
 import { FacetPanel } from "@/features/traces/facet-panel";
 import { FilterBar } from "@/features/traces/filter-bar";
 import { toTree } from "@/features/traces/filters";
+import { Histogram } from "@/features/traces/histogram";
 import { rememberOrder } from "@/features/traces/neighbours";
 import { useTraceList } from "@/features/traces/state";
 import { ViewMenu } from "@/features/traces/view-menu";
@@ -128,6 +129,7 @@ export function Traces() {
           </aside>
         ) : null}
         <div className="flex min-w-0 flex-1 flex-col bg-surface">
+          {traces.length > 0 ? <Histogram list={list} /> : null}
           {arrived > 0 && !list.live ? (
             <button
               type="button"
