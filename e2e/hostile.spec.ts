@@ -49,7 +49,7 @@ test("S38 shows what traces say as text, on every page, and asks nobody elsewher
     );
   }
   const pages = ["/dashboard", "/traces", "/sessions", "/users", "/usage", "/cost", "/performance", "/ingestion", "/sessions/s-0", `/users/${encodeURIComponent(PAYLOADS[1] ?? "")}`];
-  for (const path of [...pages, ...ids.slice(0, 6).flatMap((id) => [`/traces/${id}`, `/traces/${id}?tab=raw`, `/traces/${id}?view=graph`])]) {
+  for (const path of [...pages, ...ids.slice(0, 6).flatMap((id) => [`/traces/${id}`, `/traces/${id}?tab=raw`, `/traces/${id}?view=graph`, `/traces/${id}?view=cost`])]) {
     await page.goto(path);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await page.waitForLoadState("networkidle");

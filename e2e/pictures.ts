@@ -48,7 +48,7 @@ test("pictures of the demo's workspace", async ({ browser, baseURL, playwright, 
   const account = { email: process.env.E2E_DEMO_EMAIL ?? "demo@example.com", password: process.env.E2E_DEMO_PASSWORD ?? "" };
   const gateway = await playwright.request.newContext({ baseURL: gatewayUrl });
   const pages = { ...INSIDE, ...(await examples(gateway, account)) };
-  for (const deviceScaleFactor of [1, 2]) {
+  for (const deviceScaleFactor of [1, 1.5]) {
     const context = await browser.newContext({ ...contextOptions, baseURL, locale, timezoneId, deviceScaleFactor });
     const page = await context.newPage();
     await page.goto("/login");
@@ -71,6 +71,7 @@ async function examples(gateway: APIRequestContext, account: { email: string; pa
   return {
     trace: at,
     "trace-graph": `${at}?view=graph`,
+    "trace-cost": `${at}?view=cost`,
     "trace-raw": `${at}?tab=raw`,
     session: `/sessions/${encodeURIComponent(trace.session_id)}`,
     user: `/users/${encodeURIComponent(trace.user_id)}?range=7d`,

@@ -1,10 +1,14 @@
 "use client";
 
 import { Bot, Brain, ExternalLink, Settings2, User, Wrench, type LucideIcon } from "lucide-react";
+import dynamic from "next/dynamic";
 import { JsonView, LongText } from "@/components/json-view";
 import { CopyButton } from "@/components/ui/copy-button";
+import { Segmented } from "@/components/ui/segmented";
+import { Skeleton } from "@/components/ui/skeleton";
 import { type Part, readMessages, type ShownMessage, type ToolCall } from "@/features/trace/messages";
 import { cn } from "@/lib/cn";
+import { useStored } from "@/lib/stored";
 
 const ROLES: Readonly<Record<string, { label: string; icon: LucideIcon }>> = {
   system: { label: "System", icon: Settings2 },
@@ -17,23 +21,42 @@ const ROLES: Readonly<Record<string, { label: string; icon: LucideIcon }>> = {
   tool: { label: "Tool result", icon: Wrench },
 };
 
+/** Longer texts are shown as they are: drawing them takes the page's breath. */
+const LONGEST_MARKDOWN = 20_000;
+const LOOKS = [
+  { value: "rendered", label: "Markdown" },
+  { value: "text", label: "Text" },
+] as const;
+
+const Markdown = dynamic(() => import("@/components/markdown").then((module) => module.Markdown), {
+  ssr: false,
+  loading: () => <Skeleton className="h-5 w-48" />,
+});
+
 /** What was said to a model and what it answered. */
 export function Conversation({ messages, answers }: { messages: readonly unknown[]; answers: readonly unknown[] }) {
   const said = readMessages(messages);
   const answered = readMessages(answers);
+  const [look, setLook] = useStored("aobs.trace.messages", "rendered");
+  const isRendered = look === "rendered";
   return (
-    <ol className="grid gap-3" aria-label="Conversation">
-      {said.map((message, index) => (
-        <Message key={index} message={message} />
-      ))}
-      {answered.map((message, index) => (
-        <Message key={`answer-${index}`} message={message} isAnswer />
-      ))}
-    </ol>
+    <>
+      <div className="mb-2 flex justify-end">
+        <Segmented label="How messages are shown" value={isRendered ? "rendered" : "text"} options={LOOKS} onChange={setLook} />
+      </div>
+      <ol className="grid grid-cols-[minmax(0,1fr)] gap-3" aria-label="Conversation">
+        {said.map((message, index) => (
+          <Message key={index} message={message} isRendered={isRendered} />
+        ))}
+        {answered.map((message, index) => (
+          <Message key={`answer-${index}`} message={message} isAnswer isRendered={isRendered} />
+        ))}
+      </ol>
+    </>
   );
 }
 
-function Message({ message, isAnswer = false }: { message: ShownMessage; isAnswer?: boolean }) {
+function Message({ message, isAnswer = false, isRendered }: { message: ShownMessage; isAnswer?: boolean; isRendered: boolean }) {
   const { label, icon: Icon } = ROLES[message.role.toLowerCase()] ?? { label: message.role, icon: User };
   const text = message.parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
   return (
@@ -51,7 +74,7 @@ function Message({ message, isAnswer = false }: { message: ShownMessage; isAnswe
       </div>
       <div className="grid gap-2 text-sm">
         {message.parts.map((part, index) => (
-          <PartView key={index} part={part} />
+          <PartView key={index} part={part} isRendered={isRendered} />
         ))}
         {message.toolCalls.map((call, index) => (
           <Call key={call.id ?? index} call={call} />
@@ -62,10 +85,10 @@ function Message({ message, isAnswer = false }: { message: ShownMessage; isAnswe
   );
 }
 
-function PartView({ part }: { part: Part }) {
+function PartView({ part, isRendered }: { part: Part; isRendered: boolean }) {
   switch (part.type) {
     case "text":
-      return <LongText text={part.text} />;
+      return isRendered && part.text.length <= LONGEST_MARKDOWN ? <Markdown text={part.text} /> : <LongText text={part.text} />;
     case "reasoning":
       return (
         <details className="rounded-md bg-raised px-2.5 py-1.5">

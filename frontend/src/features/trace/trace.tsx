@@ -22,10 +22,16 @@ import { copyText } from "@/lib/clipboard";
 import { cn } from "@/lib/cn";
 import { formatCount } from "@/lib/format";
 
-const SHAPES = ["tree", "graph"] as const;
+const SHAPES = ["tree", "graph", "cost"] as const;
+const SHAPE_NAMES = { tree: "Tree and timeline", graph: "Agents", cost: "Cost" } as const;
 
 // The graph's library is loaded by those who look at it.
 const AgentGraph = dynamic(() => import("@/features/trace/agent-graph").then((module) => module.AgentGraph), {
+  ssr: false,
+  loading: () => <Skeleton className="m-4 h-72" />,
+});
+
+const Breakdown = dynamic(() => import("@/features/trace/breakdown").then((module) => module.Breakdown), {
   ssr: false,
   loading: () => <Skeleton className="m-4 h-72" />,
 });
@@ -119,7 +125,7 @@ export function TracePage({ traceId }: { traceId: string }) {
               onClick={() => void setShape(name)}
               className="h-6 rounded-sm px-2 text-xs text-muted aria-pressed:bg-raised aria-pressed:font-medium aria-pressed:text-text"
             >
-              {name === "tree" ? "Tree and timeline" : "Agents"}
+              {SHAPE_NAMES[name]}
             </button>
           ))}
         </div>
@@ -151,7 +157,7 @@ export function TracePage({ traceId }: { traceId: string }) {
         ) : null}
       </div>
       <div className="grid min-h-0 flex-1 grid-cols-[minmax(0,1fr)] lg:grid-cols-[minmax(0,1.15fr)_minmax(0,1fr)]">
-        <div className={cn("min-h-0 border-line bg-surface lg:border-r", shape === "tree" ? "h-[45vh] lg:h-auto" : "h-[60vh] lg:h-auto")}>
+        <div className={cn("min-h-0 border-line bg-surface lg:border-r", shape === "tree" ? "h-[45vh] lg:h-auto" : "h-[60vh] overflow-y-auto lg:h-auto")}>
           {trace.data === undefined ? (
             <div className="grid gap-1 p-3">
               {Array.from({ length: 10 }, (_, index) => (
@@ -160,8 +166,10 @@ export function TracePage({ traceId }: { traceId: string }) {
             </div>
           ) : shape === "tree" ? (
             <SpanTree tree={tree} visible={visible} collapsed={collapsed} critical={critical} selected={selected} onSelect={select} onToggle={toggle} />
-          ) : (
+          ) : shape === "graph" ? (
             <AgentGraph traceId={traceId} onSelect={select} />
+          ) : (
+            <Breakdown traceId={traceId} />
           )}
         </div>
         <div className="min-h-0 overflow-y-auto border-t border-line lg:border-t-0">
