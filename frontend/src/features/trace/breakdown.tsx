@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleDollarSign } from "lucide-react";
 import type { GraphNode } from "@/api/schema";
 import { graphQuery } from "@/api/traces";
-import { type Column, DataTable, ShareBar } from "@/components/data-table";
+import { type Column, DataTable } from "@/components/data-table";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { TableSkeleton } from "@/components/table-skeleton";
 import { Badge } from "@/components/ui/badge";
@@ -51,7 +51,7 @@ function columnsOf(rows: readonly GraphNode[]): readonly Column<GraphNode>[] {
       label: "Name",
       value: (row) => row.name ?? row.id,
       cell: (row) => (
-        <span className="inline-block max-w-56 truncate align-middle font-medium" title={row.name ?? row.id}>
+        <span className="inline-block max-w-44 truncate align-middle font-medium" title={row.name ?? row.id}>
           {row.grouped === null ? (row.name ?? row.id) : `${formatExact(row.grouped)} ${row.kind}s`}
         </span>
       ),
@@ -62,16 +62,7 @@ function columnsOf(rows: readonly GraphNode[]): readonly Column<GraphNode>[] {
     { key: "input", label: "Input", align: "right", value: (row) => toNumber(row.tokens_input), cell: (row) => formatCount(row.tokens_input) },
     { key: "output", label: "Output", align: "right", value: (row) => toNumber(row.tokens_output), cell: (row) => formatCount(row.tokens_output) },
     { key: "cost", label: "Cost", align: "right", value: (row) => row.cost_usd, cell: (row) => formatMoney(row.cost_usd) },
-    {
-      key: "share",
-      label: "Share",
-      align: "right",
-      value: shareOf,
-      cell: (row) => {
-        const share = shareOf(row);
-        return share === null ? null : <ShareBar percent={share * 100} text={formatShare(share)} />;
-      },
-    },
-    { key: "time", label: "Time", align: "right", value: (row) => row.duration_ms, cell: (row) => formatDuration(row.duration_ms) },
+    { key: "share", label: "Share", align: "right", value: shareOf, cell: (row) => formatShare(shareOf(row)) },
+    { key: "time", label: "Time", align: "right", value: (row) => toNumber(row.duration_ms), cell: (row) => formatDuration(row.duration_ms) },
   ];
 }
