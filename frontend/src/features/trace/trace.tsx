@@ -10,6 +10,7 @@ import { ApiError } from "@/api/errors";
 import { EmptyState, ErrorState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
+import { CompareDialog } from "@/features/compare/compare-dialog";
 import { PageHeader } from "@/features/frame/page-header";
 import { isForPage } from "@/lib/keys";
 import { SpanPanel } from "@/features/trace/span-panel";
@@ -108,10 +109,13 @@ export function TracePage({ traceId }: { traceId: string }) {
       <PageHeader
         title={trace.data?.name ?? "Trace"}
         actions={
-          <Button onClick={() => void copyText(window.location.href)}>
-            <Link2 aria-hidden />
-            Copy link
-          </Button>
+          <>
+            {trace.data ? <CompareDialog trace={trace.data} /> : null}
+            <Button onClick={() => void copyText(window.location.href)}>
+              <Link2 aria-hidden />
+              Copy link
+            </Button>
+          </>
         }
       />
       {trace.data ? <Summary trace={trace.data} /> : <Skeleton className="m-4 h-16" />}
