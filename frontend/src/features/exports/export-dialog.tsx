@@ -8,7 +8,7 @@ import { problemsOf } from "@/api/errors";
 import { FormError } from "@/components/states/form-error";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogClose } from "@/components/ui/dialog";
-import { SelectField } from "@/components/ui/field";
+import { SelectField } from "@/components/ui/select-field";
 import { CHOSEN, exportBody, type ExportFormat, FORMATS, rangeOptions } from "@/features/exports/download";
 import { ExportState } from "@/features/exports/export-state";
 import type { Scope } from "@/features/range/range";

@@ -13,13 +13,14 @@ import { ActivityFeed } from "@/features/home/activity-feed";
 import { AlertsFeed } from "@/features/home/alerts-feed";
 import { FirstTrace, useHasTraces } from "@/features/home/first-trace";
 import { usePathWith, useRange } from "@/features/range/range";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { formatCount, formatDuration, formatMoney, formatShare } from "@/lib/format";
 
 export function Home() {
   const hasTraces = useHasTraces();
   return (
     <>
-      <PageHeader title="Home" ranged={hasTraces !== false} comparable />
+      {hasTraces === false ? <PageHeader title="Home" /> : <RangedHeader title="Home" comparable />}
       <PageBody>{hasTraces === false ? <FirstTrace /> : <Overview />}</PageBody>
     </>
   );
