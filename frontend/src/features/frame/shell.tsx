@@ -12,8 +12,8 @@ import { LiveProvider } from "@/features/live/live";
 import { cn } from "@/lib/cn";
 import { useStored } from "@/lib/stored";
 
-/** Long enough for the page itself to be there. */
-const OVERLAYS_AFTER_MS = 2_000;
+/** What shows that somebody is there. */
+const STIRRINGS = ["pointermove", "pointerdown", "keydown"] as const;
 
 const loadOverlays = () => import("@/features/frame/overlays").then((module) => module.Overlays);
 const Overlays = dynamic(loadOverlays, { ssr: false });
@@ -34,8 +34,13 @@ export function Shell({ children }: { children: ReactNode }) {
   );
   useEffect(() => {
     // Before they are asked for: the first letters typed into a palette that still loads would be lost.
-    const timer = setTimeout(() => void loadOverlays().then(() => setOverlayLoaded(true)), OVERLAYS_AFTER_MS);
-    return () => clearTimeout(timer);
+    const load = () => {
+      stop();
+      void loadOverlays().then(() => setOverlayLoaded(true));
+    };
+    const stop = () => STIRRINGS.forEach((name) => window.removeEventListener(name, load));
+    STIRRINGS.forEach((name) => window.addEventListener(name, load, { passive: true }));
+    return stop;
   }, []);
   return (
     <ShellContext value={shell}>

@@ -1,7 +1,7 @@
 "use client";
 
 import { ChevronDown, ChevronRight, CircleX, Timer } from "lucide-react";
-import { type KeyboardEvent, memo, type MouseEvent, useEffect } from "react";
+import { type KeyboardEvent, memo, type MouseEvent, useEffect, useRef } from "react";
 import { useRowWindow } from "@/components/windowed";
 import { KINDS } from "@/features/trace/kinds";
 import { lengthOf, type Node, type Tree } from "@/features/trace/tree";
@@ -29,9 +29,13 @@ interface SpanTreeProps {
 export function SpanTree({ tree, visible, collapsed, critical, selected, onSelect, onToggle }: SpanTreeProps) {
   const { rows, attach, from, to } = useRowWindow(visible.length, ROW);
   const at = selected === null ? -1 : visible.indexOf(tree.byId.get(selected) ?? -1);
+  const brought = useRef<string | null>(null);
   useEffect(() => {
-    if (at >= 0) rows.show(at);
-  }, [at, rows]);
+    // Once for each selection: opening and closing other rows moves it, and must not take the reader along.
+    if (at < 0 || brought.current === selected) return;
+    brought.current = selected;
+    rows.show(at);
+  }, [at, selected, rows]);
   const length = lengthOf(tree);
 
   function onKey(event: KeyboardEvent) {
