@@ -37,6 +37,7 @@ function contentPolicy(nonce: string): string {
     // Pictures in traces are data; anything remote would tell its server who reads the trace.
     "img-src 'self' data: blob:",
     "font-src 'self'",
+    "worker-src 'self'",
     `connect-src 'self' ${socket}`,
     "frame-src 'none'",
     "object-src 'none'",

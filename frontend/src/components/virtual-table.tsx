@@ -1,14 +1,15 @@
 "use client";
 
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useRouter } from "next/navigation";
-import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useState } from "react";
+import { useRowWindow } from "@/components/windowed";
 import { isForPage } from "@/lib/keys";
 import { cn } from "@/lib/cn";
 import type { SortValue } from "@/lib/sort";
 
 const ROW = 36;
+const HEADING = 33;
 /** The next page is asked for when so few rows are left below. */
 const AHEAD = 30;
 
@@ -47,15 +48,11 @@ export function VirtualTable<Row>({
   label, rows, columns, keyOf, hrefOf, directionOf, onSort, hasMore, isLoadingMore, onMore,
 }: VirtualTableProps<Row>) {
   const router = useRouter();
-  const scroller = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState(-1);
-  // eslint-disable-next-line react-hooks/incompatible-library -- the virtualizer's state stays in this component
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 12 });
-  const items = virtual.getVirtualItems();
-  const lastShown = items.at(-1)?.index ?? 0;
+  const { rows: windowed, attach, from, to } = useRowWindow(rows.length, ROW, HEADING);
   useEffect(() => {
-    if (hasMore && !isLoadingMore && lastShown >= rows.length - AHEAD) onMore();
-  }, [hasMore, isLoadingMore, lastShown, rows.length, onMore]);
+    if (hasMore && !isLoadingMore && to >= rows.length - AHEAD) onMore();
+  }, [hasMore, isLoadingMore, to, rows.length, onMore]);
 
   useEffect(() => {
     function onKey(event: globalThis.KeyboardEvent) {
@@ -64,12 +61,12 @@ export function VirtualTable<Row>({
       if (step === 0 || rows.length === 0) return;
       const next = Math.max(0, Math.min(rows.length - 1, at + step));
       setAt(next);
-      virtual.scrollToIndex(next, { align: "auto" });
-      requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row="${next}"]`)?.focus());
+      windowed.show(next);
+      requestAnimationFrame(() => windowed.element?.querySelector<HTMLElement>(`[data-row="${next}"]`)?.focus());
     }
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [at, virtual, rows.length]);
+  }, [at, windowed, rows.length]);
 
   const template = columns.map(({ width, grows }) => (grows ? `minmax(${width}px, 1fr)` : `${width}px`)).join(" ");
   const minWidth = columns.reduce((sum, { width }) => sum + width + 12, 20);
@@ -77,7 +74,7 @@ export function VirtualTable<Row>({
     if (event.key === "Enter") router.push(hrefOf(row));
   };
   return (
-    <div ref={scroller} className="min-h-0 flex-1 overflow-auto" tabIndex={-1}>
+    <div ref={attach} className="min-h-0 flex-1 overflow-auto" tabIndex={-1}>
       <div role="table" aria-label={label} aria-rowcount={hasMore ? -1 : rows.length + 1} style={{ minWidth }} className="text-sm">
         <div role="rowgroup" className="sticky top-0 z-10 border-b border-line bg-surface">
           <div role="row" aria-rowindex={1} className="grid h-8 items-center gap-3 px-4 text-xs text-muted" style={{ gridTemplateColumns: template }}>
@@ -86,26 +83,25 @@ export function VirtualTable<Row>({
             ))}
           </div>
         </div>
-        <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
-          {items.map((item) => {
-            const row = rows[item.index];
-            if (row === undefined) return null;
+        <div role="rowgroup" className="relative" style={{ height: rows.length * ROW }}>
+          {rows.slice(from, to).map((row, offset) => {
+            const index = from + offset;
             return (
               <div
                 key={keyOf(row)}
                 role="row"
-                aria-rowindex={item.index + 2}
-                data-row={item.index}
-                tabIndex={item.index === Math.max(0, at) ? 0 : -1}
-                onFocus={() => setAt(item.index)}
+                aria-rowindex={index + 2}
+                data-row={index}
+                tabIndex={index === Math.max(0, at) ? 0 : -1}
+                onFocus={() => setAt(index)}
                 onKeyDown={(event) => onRowKey(event, row)}
                 onClick={() => router.push(hrefOf(row))}
                 className="absolute inset-x-0 grid cursor-pointer items-center gap-3 border-b border-line px-4 hover:bg-raised focus-visible:bg-raised focus-visible:-outline-offset-2"
-                style={{ height: ROW, transform: `translateY(${item.start}px)`, gridTemplateColumns: template }}
+                style={{ height: ROW, transform: `translateY(${index * ROW}px)`, gridTemplateColumns: template }}
               >
-                {columns.map((column, index) => (
+                {columns.map((column, place) => (
                   <div key={column.id} role="cell" className={cn("min-w-0 truncate", column.align === "right" && "tabular text-right")}>
-                    {index === 0 ? (
+                    {place === 0 ? (
                       <a
                         href={hrefOf(row)}
                         tabIndex={-1}

@@ -1,10 +1,10 @@
 "use client";
 
 import { ChartColumn, Table2 } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useState } from "react";
+import { Plot } from "@/components/charts/plot";
+import { bucketOf } from "@/components/charts/scale";
 import { Button } from "@/components/ui/button";
-import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
 import { formatTick, formatTimestamp } from "@/lib/format";
 
@@ -27,24 +27,12 @@ export interface ChartProps {
   label: string;
   points: readonly Point[];
   series: readonly Series[];
+  /** Areas and bars are stacked. */
   kind: "area" | "bar" | "line";
-  stacked?: boolean;
   format: (value: number | null) => string;
   height?: number;
   /** Called with start and end of the range that was drawn over. */
   onSelect?: (from: string, to: string) => void;
-}
-
-// Recharts is a hundred kilobytes that no page needs to show its numbers.
-const Plot = dynamic(() => import("@/components/charts/plot").then((module) => module.Plot), {
-  ssr: false,
-  loading: () => <Skeleton className="h-full" />,
-});
-
-/** The distance of two buckets in milliseconds. */
-export function bucketOf(points: readonly Point[]): number {
-  const [first, second] = points;
-  return first && second ? new Date(second.time).getTime() - new Date(first.time).getTime() : 3_600_000;
 }
 
 /** A chart over time with its legend, and the same as a table. */

@@ -4,6 +4,7 @@ import { X } from "lucide-react";
 import { Dialog as Primitive } from "radix-ui";
 import type { ReactNode } from "react";
 import { Button } from "@/components/ui/button";
+import { useFocusReturn } from "@/components/ui/focus-return";
 import { cn } from "@/lib/cn";
 
 export const DialogClose = Primitive.Close;
@@ -27,6 +28,7 @@ const places = {
 };
 
 export function Dialog({ title, description, open, onOpenChange, trigger, children, side = "middle", className }: DialogProps) {
+  const focusReturn = useFocusReturn();
   const controlled = { ...(open === undefined ? {} : { open }), ...(onOpenChange ? { onOpenChange } : {}) };
   return (
     <Primitive.Root {...controlled}>
@@ -35,6 +37,7 @@ export function Dialog({ title, description, open, onOpenChange, trigger, childr
         <Primitive.Overlay className="fixed inset-0 z-40 bg-black/40" />
         <Primitive.Content
           {...(description ? {} : { "aria-describedby": undefined })}
+          {...(trigger ? {} : focusReturn)}
           className={cn("animate-appear fixed z-50 flex flex-col overflow-y-auto border-line bg-surface p-5", places[side], className)}
         >
           <div className="flex items-start justify-between gap-4">

@@ -1,5 +1,4 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
-import { Select, type SelectProps } from "@/components/ui/select";
 import { cn } from "@/lib/cn";
 
 export const inputClass =
@@ -22,7 +21,7 @@ interface FrameProps {
 }
 
 /** A label, what it names, and below it what helps or what is wrong. */
-function Frame({ id, label, hint, error, className, children }: FrameProps & { id: string; children: ReactNode }) {
+export function FieldFrame({ id, label, hint, error, className, children }: FrameProps & { id: string; children: ReactNode }) {
   const note = error ?? hint;
   return (
     <div className={cn("grid content-start gap-1.5", className)}>
@@ -48,9 +47,9 @@ export function Field({ label, hint, error, className, ...props }: FrameProps & 
   const id = useId();
   const frame = { label, hint, error, className };
   return (
-    <Frame id={id} {...frame}>
+    <FieldFrame id={id} {...frame}>
       <Input {...described(id, frame)} {...props} />
-    </Frame>
+    </FieldFrame>
   );
 }
 
@@ -58,17 +57,8 @@ export function TextareaField({ label, hint, error, className, ...props }: Frame
   const id = useId();
   const frame = { label, hint, error, className };
   return (
-    <Frame id={id} {...frame}>
+    <FieldFrame id={id} {...frame}>
       <Textarea {...described(id, frame)} {...props} />
-    </Frame>
-  );
-}
-
-export function SelectField<Value extends string>({ hint, className, ...props }: Omit<SelectProps<Value>, "id"> & { hint?: ReactNode }) {
-  const id = useId();
-  return (
-    <Frame id={id} label={props.label} hint={hint} className={className}>
-      <Select id={id} {...props} />
-    </Frame>
+    </FieldFrame>
   );
 }

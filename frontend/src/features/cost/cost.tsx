@@ -17,8 +17,9 @@ import { ModelCosts } from "@/features/cost/model-costs";
 import { CostChart, MODELS } from "@/features/figures/charts";
 import { FigureGrid, FigureSkeletons } from "@/features/figures/figure-grid";
 import { Gate } from "@/features/figures/gate";
-import { PageBody, PageHeader } from "@/features/frame/page-header";
+import { PageBody } from "@/features/frame/page-header";
 import { usePathWith, useRange } from "@/features/range/range";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { formatCount, formatMoney, formatShare } from "@/lib/format";
 
 const VIEWS = [
@@ -32,7 +33,7 @@ export function Cost() {
   const [isCumulative, setIsCumulative] = useQueryState("cumulative", parseAsBoolean.withDefault(false));
   return (
     <>
-      <PageHeader title="Cost" ranged comparable />
+      <RangedHeader title="Cost" comparable />
       <PageBody>
         <Gate query={overview} isEmpty={isEmpty}>
           <QueryView query={overview} skeleton={<FigureSkeletons count={6} />}>

@@ -30,7 +30,7 @@ async function exportAs(format: RegExp) {
     </QueryClientProvider>,
   );
   await userEvent.click(screen.getByRole("button", { name: "Export traces" }));
-  await userEvent.click(screen.getByRole("radio", { name: format }));
+  await userEvent.click(await screen.findByRole("radio", { name: format }));
   await userEvent.click(screen.getByRole("button", { name: "Export" }));
 }
 

@@ -17,7 +17,6 @@ export function OutcomeChart() {
     <TimeChart
       label="Requests by outcome"
       kind="bar"
-      stacked
       format={formatCount}
       query={useQuery(throughputQuery(scope))}
       chartOf={outcomeSeries}
@@ -36,7 +35,6 @@ export function CostChart({ isCumulative = false }: { isCumulative?: boolean }) 
     <TimeChart
       label={isCumulative ? "Cumulative cost by model" : "Cost by model"}
       kind="area"
-      stacked
       format={formatMoney}
       query={useQuery(costTrendQuery({ ...scope, limit: MODELS }))}
       chartOf={isCumulative ? cumulativeCostSeries : costSeries}

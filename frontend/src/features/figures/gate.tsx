@@ -8,7 +8,7 @@ import { ApiError } from "@/api/errors";
 import { EmptyState, ErrorState, NothingFound } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { useHasTraces } from "@/features/home/first-trace";
+import { useHasTraces } from "@/features/home/has-traces";
 import { useRange } from "@/features/range/range";
 
 interface GateProps<Data> {

@@ -8,7 +8,7 @@ import type { ChartData } from "@/features/figures/series";
 import { type BeforeLine, type Charted, useBefore, withBefore } from "@/features/range/compare";
 import { type Scope, useRange } from "@/features/range/range";
 
-interface TimeChartProps<Data extends Charted, Key extends QueryKey> extends Pick<ChartProps, "label" | "kind" | "stacked" | "format"> {
+interface TimeChartProps<Data extends Charted, Key extends QueryKey> extends Pick<ChartProps, "label" | "kind" | "format"> {
   query: UseQueryResult<Data>;
   chartOf: (data: Data) => ChartData;
   /** Makes the query of the same for another range. */

@@ -8,6 +8,7 @@ import { useRouter, useSearchParams } from "next/navigation";
 import { Dialog as Primitive } from "radix-ui";
 import { type ReactNode, useState } from "react";
 import { agentsQuery } from "@/api/figures";
+import { useFocusReturn } from "@/components/ui/focus-return";
 import { DESTINATIONS } from "@/features/frame/navigation";
 import { useShell } from "@/features/frame/shell-context";
 import { carriedOver } from "@/features/range/range";
@@ -22,12 +23,14 @@ interface PaletteProps {
 
 /** Pages, traces by id or words, agents and actions, by typing. */
 export function CommandPalette({ open, onOpenChange }: PaletteProps) {
+  const focusReturn = useFocusReturn();
   return (
     <Primitive.Root open={open} onOpenChange={onOpenChange}>
       <Primitive.Portal>
         <Primitive.Overlay className="fixed inset-0 z-40 bg-black/40" />
         <Primitive.Content
           aria-describedby={undefined}
+          {...focusReturn}
           className="animate-appear fixed top-[12vh] left-1/2 z-50 w-[min(36rem,calc(100vw-2rem))] -translate-x-1/2 overflow-hidden rounded-lg border border-line bg-surface shadow-lg"
         >
           <Primitive.Title className="sr-only">Search and commands</Primitive.Title>
@@ -56,7 +59,6 @@ function Palette({ onDone }: { onDone: () => void }) {
   return (
     <Command label="Search and commands">
       <Command.Input
-        autoFocus
         value={typed}
         onValueChange={setTyped}
         placeholder="Go to a page, open a trace, find an agent…"

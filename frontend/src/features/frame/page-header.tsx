@@ -5,23 +5,14 @@ import type { ReactNode } from "react";
 import { Button } from "@/components/ui/button";
 import { Kbd } from "@/components/ui/kbd";
 import { useShell } from "@/features/frame/shell-context";
-import { LiveIndicator } from "@/features/live/indicator";
-import { EnvironmentFilter } from "@/features/range/environment-filter";
-import { RangePicker } from "@/features/range/range-picker";
 
 interface PageHeaderProps {
   title: ReactNode;
-  /** Whether the page is about a range of time, which is then chosen here. */
-  ranged?: boolean;
-  /** Whether its charts can show the period before too. */
-  comparable?: boolean;
-  /** Whether environments can be told apart there. */
-  byEnvironment?: boolean;
   /** What can be done on this page. */
   actions?: ReactNode;
 }
 
-export function PageHeader({ title, ranged = false, comparable = false, byEnvironment = true, actions }: PageHeaderProps) {
+export function PageHeader({ title, actions }: PageHeaderProps) {
   const shell = useShell();
   return (
     <header className="sticky top-0 z-20 flex min-h-12 flex-wrap items-center gap-2 border-b border-line bg-ground/95 px-4 py-2 backdrop-blur">
@@ -31,13 +22,6 @@ export function PageHeader({ title, ranged = false, comparable = false, byEnviro
       <h1 className="min-w-0 truncate text-lg font-semibold">{title}</h1>
       <div className="ml-auto flex flex-wrap items-center gap-2">
         {actions}
-        {ranged ? (
-          <>
-            <LiveIndicator />
-            {byEnvironment ? <EnvironmentFilter /> : null}
-            <RangePicker comparable={comparable} />
-          </>
-        ) : null}
         <Button variant="ghost" aria-label="Search and commands" className="hidden px-2 md:inline-flex" onClick={shell.openPalette}>
           <Search aria-hidden />
           <Kbd>⌘K</Kbd>

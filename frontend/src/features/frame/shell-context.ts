@@ -2,6 +2,7 @@ import { createContext, useContext } from "react";
 
 export interface ShellActions {
   openPalette: () => void;
+  openHelp: () => void;
   toggleSidebar: () => void;
 }
 

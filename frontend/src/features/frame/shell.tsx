@@ -1,10 +1,10 @@
 "use client";
 
 import { Menu as MenuIcon, Search } from "lucide-react";
-import { type ReactNode, Suspense, useMemo, useState } from "react";
+import dynamic from "next/dynamic";
+import { type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
-import { CommandPalette } from "@/features/frame/command-palette";
+import type { Overlay } from "@/features/frame/overlays";
 import { ShellContext } from "@/features/frame/shell-context";
 import { Shortcuts } from "@/features/frame/shortcuts";
 import { Sidebar } from "@/features/frame/sidebar";
@@ -12,19 +12,36 @@ import { LiveProvider } from "@/features/live/live";
 import { cn } from "@/lib/cn";
 import { useStored } from "@/lib/stored";
 
+/** What shows that somebody is there. */
+const STIRRINGS = ["pointermove", "pointerdown", "keydown"] as const;
+
+const loadOverlays = () => import("@/features/frame/overlays").then((module) => module.Overlays);
+const Overlays = dynamic(loadOverlays, { ssr: false });
+
 /** The frame around every page of someone who has signed in. */
 export function Shell({ children }: { children: ReactNode }) {
   const [collapsed, setCollapsed] = useStored("aobs.sidebar", "open");
-  const [sheetOpen, setSheetOpen] = useState(false);
-  const [paletteOpen, setPaletteOpen] = useState(false);
+  const [overlay, setOverlay] = useState<Overlay | null>(null);
+  const [isOverlayLoaded, setOverlayLoaded] = useState(false);
   const isCollapsed = collapsed === "collapsed";
   const shell = useMemo(
     () => ({
-      openPalette: () => setPaletteOpen(true),
+      openPalette: () => setOverlay("palette"),
+      openHelp: () => setOverlay("help"),
       toggleSidebar: () => setCollapsed(isCollapsed ? "open" : "collapsed"),
     }),
     [isCollapsed, setCollapsed],
   );
+  useEffect(() => {
+    // Before they are asked for: the first letters typed into a palette that still loads would be lost.
+    const load = () => {
+      stop();
+      void loadOverlays().then(() => setOverlayLoaded(true));
+    };
+    const stop = () => STIRRINGS.forEach((name) => window.removeEventListener(name, load));
+    STIRRINGS.forEach((name) => window.addEventListener(name, load, { passive: true }));
+    return stop;
+  }, []);
   return (
     <ShellContext value={shell}>
       <LiveProvider>
@@ -44,7 +61,7 @@ export function Shell({ children }: { children: ReactNode }) {
           </aside>
           <div className="flex min-w-0 flex-1 flex-col">
             <div className="flex h-12 items-center gap-2 border-b border-line bg-surface px-3 md:hidden">
-              <Button variant="ghost" size="icon" aria-label="Open navigation" onClick={() => setSheetOpen(true)}>
+              <Button variant="ghost" size="icon" aria-label="Open navigation" onClick={() => setOverlay("navigation")}>
                 <MenuIcon aria-hidden />
               </Button>
               <span className="text-sm font-semibold">Agent Observability</span>
@@ -57,13 +74,8 @@ export function Shell({ children }: { children: ReactNode }) {
             </main>
           </div>
         </div>
-        <Dialog title="Navigation" side="left" open={sheetOpen} onOpenChange={setSheetOpen} className="p-3">
-          <Suspense>
-            <Sidebar onNavigate={() => setSheetOpen(false)} />
-          </Suspense>
-        </Dialog>
         <Suspense>
-          <CommandPalette open={paletteOpen} onOpenChange={setPaletteOpen} />
+          {overlay !== null || isOverlayLoaded ? <Overlays shown={overlay} onClose={() => setOverlay(null)} /> : null}
           <Shortcuts />
         </Suspense>
       </LiveProvider>

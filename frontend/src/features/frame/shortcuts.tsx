@@ -1,9 +1,7 @@
 "use client";
 
 import { useRouter, useSearchParams } from "next/navigation";
-import { useEffect, useState } from "react";
-import { Dialog } from "@/components/ui/dialog";
-import { Kbd } from "@/components/ui/kbd";
+import { useEffect } from "react";
 import { DESTINATIONS } from "@/features/frame/navigation";
 import { useShell } from "@/features/frame/shell-context";
 import { carriedOver } from "@/features/range/range";
@@ -12,12 +10,11 @@ import { isForPage } from "@/lib/keys";
 /** After g, the key of a page counts for this long. */
 const SEQUENCE_MS = 1_200;
 
-/** Keys that work on every page, and the list of all of them. */
+/** Keys that work on every page. */
 export function Shortcuts() {
   const router = useRouter();
   const shell = useShell();
   const carried = carriedOver(new URLSearchParams(useSearchParams()));
-  const [helpOpen, setHelpOpen] = useState(false);
 
   useEffect(() => {
     let sequenceUntil = 0;
@@ -38,7 +35,7 @@ export function Shortcuts() {
         return;
       }
       if (event.key === "g") sequenceUntil = performance.now() + SEQUENCE_MS;
-      else if (event.key === "?") setHelpOpen(true);
+      else if (event.key === "?") shell.openHelp();
       else if (event.key === "/") {
         const search = document.querySelector<HTMLInputElement>("input[data-search]");
         if (search) {
@@ -51,32 +48,5 @@ export function Shortcuts() {
     return () => window.removeEventListener("keydown", onKey);
   }, [router, shell, carried]);
 
-  return (
-    <Dialog title="Keyboard shortcuts" open={helpOpen} onOpenChange={setHelpOpen}>
-      <dl className="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-2 text-sm">
-        {SHORTCUTS.map(([keys, meaning]) => (
-          <div key={meaning} className="contents">
-            <dt className="flex gap-1">
-              {keys.split(" ").map((key) => (
-                <Kbd key={key}>{key}</Kbd>
-              ))}
-            </dt>
-            <dd>{meaning}</dd>
-          </div>
-        ))}
-      </dl>
-    </Dialog>
-  );
+  return null;
 }
-
-const SHORTCUTS: readonly (readonly [string, string])[] = [
-  ["⌘ K", "Search and commands"],
-  ["/", "To the search of the page"],
-  ...DESTINATIONS.map(({ key, label }) => [`g ${key}`, label] as const),
-  ["j k", "Next and previous row"],
-  ["Enter", "Open the row"],
-  ["[ ]", "Previous and next trace"],
-  ["e", "Next error of a trace"],
-  ["Esc", "Close"],
-  ["?", "This list"],
-];

@@ -1,9 +1,7 @@
 "use client";
 
-import { useQuery } from "@tanstack/react-query";
 import { KeyRound } from "lucide-react";
 import { useCreateKey } from "@/api/account";
-import { activityQuery } from "@/api/figures";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
@@ -12,17 +10,6 @@ import { snippets } from "@/features/home/snippets";
 import { usePlatform } from "@/features/platform/platform";
 
 const PLACEHOLDER = "YOUR_KEY";
-/** Without live events the first trace is looked for this often. */
-const LOOK_MS = 3_000;
-
-/** Whether the workspace has a trace of the last month; undefined until that is known. */
-export function useHasTraces(): boolean | undefined {
-  const activity = useQuery({
-    ...activityQuery({ limit: 1 }),
-    refetchInterval: (query) => (query.state.data?.length === 0 ? LOOK_MS : false),
-  });
-  return activity.data === undefined ? undefined : activity.data.length > 0;
-}
 
 /** How to send the first trace; gives way to the dashboard when it arrives. */
 export function FirstTrace() {

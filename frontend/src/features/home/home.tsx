@@ -1,6 +1,7 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
+import dynamic from "next/dynamic";
 import { homeKpisQuery } from "@/api/figures";
 import type { HomeKpis, KpiPoint } from "@/api/schema";
 import { FigureCard } from "@/components/figure-card";
@@ -11,15 +12,19 @@ import { FigureGrid, FigureSkeletons } from "@/features/figures/figure-grid";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
 import { ActivityFeed } from "@/features/home/activity-feed";
 import { AlertsFeed } from "@/features/home/alerts-feed";
-import { FirstTrace, useHasTraces } from "@/features/home/first-trace";
+import { useHasTraces } from "@/features/home/has-traces";
 import { usePathWith, useRange } from "@/features/range/range";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { formatCount, formatDuration, formatMoney, formatShare } from "@/lib/format";
+
+// Needed once in the life of a workspace.
+const FirstTrace = dynamic(() => import("@/features/home/first-trace").then((module) => module.FirstTrace), { ssr: false });
 
 export function Home() {
   const hasTraces = useHasTraces();
   return (
     <>
-      <PageHeader title="Home" ranged={hasTraces !== false} comparable />
+      {hasTraces === false ? <PageHeader title="Home" /> : <RangedHeader title="Home" comparable />}
       <PageBody>{hasTraces === false ? <FirstTrace /> : <Overview />}</PageBody>
     </>
   );

@@ -9,11 +9,12 @@ import { type Column, DataTable } from "@/components/data-table";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
-import { PageBody, PageHeader } from "@/features/frame/page-header";
+import { PageBody } from "@/features/frame/page-header";
 import { clientAccount, keyName, reasonText, serverAccount } from "@/features/ingestion/accounts";
 import { DeadLetters } from "@/features/ingestion/dead-letters";
 import { Equation } from "@/features/ingestion/equation";
 import { useRange } from "@/features/range/range";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { formatCount, formatDuration, formatExact, formatPerSecond, toNumber } from "@/lib/format";
 
 export function Ingestion() {
@@ -22,7 +23,7 @@ export function Ingestion() {
   const health = useQuery(ingestionHealthQuery({ ...(range ? { range } : {}), ...(from ? { from } : {}), ...(to ? { to } : {}) }));
   return (
     <>
-      <PageHeader title="Ingestion" ranged byEnvironment={false} />
+      <RangedHeader title="Ingestion" byEnvironment={false} />
       <PageBody>
         <QueryView query={health} skeleton={<HealthSkeleton />}>
           {(data) => <Health health={data} />}

@@ -13,12 +13,13 @@ import { FigureGrid, FigureSkeletons } from "@/features/figures/figure-grid";
 import { Gate } from "@/features/figures/gate";
 import { beforePercentiles, errorTrend, FIRST_TOKENS, LATENCIES, latencySeries, latencyTrend } from "@/features/figures/series";
 import { TimeChart } from "@/features/figures/time-chart";
-import { PageBody, PageHeader } from "@/features/frame/page-header";
+import { PageBody } from "@/features/frame/page-header";
 import { ErrorGroups } from "@/features/performance/error-groups";
 import { LatencyBreakdown } from "@/features/performance/latency-breakdown";
 import { ModelComparison } from "@/features/performance/model-comparison";
 import { SlowestSpans } from "@/features/performance/slowest-spans";
 import { usePathWith, useRange } from "@/features/range/range";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { formatCount, formatDuration, formatRate, formatShare } from "@/lib/format";
 
 const MEASURES = ["latency", "ttft"] as const;
@@ -32,7 +33,7 @@ export function Performance() {
   const overview = useQuery(performanceOverviewQuery(scope));
   return (
     <>
-      <PageHeader title="Performance" ranged comparable />
+      <RangedHeader title="Performance" comparable />
       <PageBody>
         <Gate query={overview} isEmpty={(data) => data.requests.value === 0}>
           <QueryView query={overview} skeleton={<FigureSkeletons count={8} />}>

@@ -12,8 +12,8 @@ import { Ago } from "@/components/time";
 import { Input } from "@/components/ui/field";
 import type { VirtualColumn } from "@/components/virtual-table";
 import { ACTOR_SORTS, isByTime } from "@/features/actors";
-import { PageHeader } from "@/features/frame/page-header";
 import { useRange } from "@/features/range/range";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { formatCount, formatDuration, formatMoney, MISSING, shortId } from "@/lib/format";
 
 const PAGE = 100;
@@ -54,7 +54,7 @@ export function Sessions() {
   const isFiltered = canFilter && (state.user_id !== "" || state.has_error);
   return (
     <div className="flex h-[calc(100dvh-3rem)] flex-col md:h-dvh">
-      <PageHeader title="Sessions" ranged />
+      <RangedHeader title="Sessions" />
       <div className="flex flex-wrap items-center gap-3 border-b border-line bg-surface px-4 py-2 text-sm">
         <Input
           data-search

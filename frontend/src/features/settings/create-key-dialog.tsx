@@ -7,7 +7,8 @@ import { problemsOf } from "@/api/errors";
 import { FormError } from "@/components/states/form-error";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogClose } from "@/components/ui/dialog";
-import { Field, SelectField } from "@/components/ui/field";
+import { Field } from "@/components/ui/field";
+import { SelectField } from "@/components/ui/select-field";
 import { expiryOf, givableScopes, type Lifetime, LIFETIMES } from "@/features/settings/forms";
 import { ShownOnce } from "@/features/settings/once";
 

@@ -8,10 +8,11 @@ import { useTheme } from "next-themes";
 import { useMemo } from "react";
 import type { Graph, GraphNode } from "@/api/schema";
 import { graphQuery } from "@/api/traces";
-import { EmptyState, QueryView } from "@/components/states/states";
+import { EmptyState, ErrorState, QueryView } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
-import { arrowsOf, NODE_HEIGHT, NODE_WIDTH, placesOf } from "@/features/trace/graph-layout";
+import { arrowsOf, NODE_HEIGHT, NODE_WIDTH, type Placed } from "@/features/trace/graph-parts";
+import { usePlaces } from "@/features/trace/use-places";
 import { cn } from "@/lib/cn";
 import { formatCount, formatDuration, formatMoney } from "@/lib/format";
 
@@ -93,9 +94,14 @@ function Notes({ graph, onSelect }: { graph: Graph; onSelect: (spanId: string) =
 type Drawn = Node<{ node: GraphNode }, "part">;
 
 function Drawing({ graph }: { graph: Graph }) {
+  const { places, error } = usePlaces(graph);
+  if (error) return <ErrorState error={error} />;
+  return places ? <Flow graph={graph} places={places} /> : <Skeleton className="m-4 h-72" />;
+}
+
+function Flow({ graph, places }: { graph: Graph; places: ReadonlyMap<string, Placed> }) {
   const { resolvedTheme } = useTheme();
   const { nodes, edges } = useMemo(() => {
-    const places = placesOf(graph);
     const drawn: Drawn[] = graph.nodes.map((node) => ({
       id: node.id,
       type: "part",
@@ -121,7 +127,7 @@ function Drawing({ graph }: { graph: Graph }) {
       labelBgStyle: { fill: "var(--surface)" },
     }));
     return { nodes: drawn, edges: arrows };
-  }, [graph]);
+  }, [graph, places]);
   return (
     <ReactFlow
       nodes={nodes}

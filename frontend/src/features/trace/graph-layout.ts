@@ -1,35 +1,23 @@
 import { Graph as LayoutGraph, layout } from "@dagrejs/dagre";
-import type { Graph, GraphEdge } from "@/api/schema";
+import type { Graph } from "@/api/schema";
+import { type Arrow, arrowsOf, NODE_HEIGHT, NODE_WIDTH, type Placed } from "@/features/trace/graph-parts";
 
-export const NODE_WIDTH = 190;
-export const NODE_HEIGHT = 62;
+/** So many arrows a node say where it belongs; more take seconds and move it little. */
+const ARROWS_A_NODE = 4;
 
-export interface Placed {
-  x: number;
-  y: number;
-}
-
-/** One arrow between two nodes; evidence of several kinds for the same passage is one arrow that says all. */
-export interface Arrow {
-  id: string;
-  source: string;
-  target: string;
-  kinds: GraphEdge["kind"][];
-  count: number;
-  errors: number;
-}
-
-export function arrowsOf(edges: readonly GraphEdge[]): Arrow[] {
-  const arrows = new Map<string, Arrow>();
-  for (const { source, target, kind, count, error_count: errors } of edges) {
-    const id = JSON.stringify([source, target]);
-    const arrow = arrows.get(id) ?? { id, source, target, kinds: [], count: 0, errors: 0 };
-    arrow.kinds.push(kind);
-    arrow.count = Math.max(arrow.count, count);
-    arrow.errors = Math.max(arrow.errors, errors);
-    arrows.set(id, arrow);
+/** The arrows that decide where nodes stand: the most used one to each node, then the most used of all. */
+export function leading(graph: Graph): Arrow[] {
+  const arrows = arrowsOf(graph.edges)
+    .filter(({ source, target }) => source !== target)
+    .sort((a, b) => b.count - a.count);
+  const reached = new Set<string>();
+  const first: Arrow[] = [];
+  const others: Arrow[] = [];
+  for (const arrow of arrows) {
+    (reached.has(arrow.target) ? others : first).push(arrow);
+    reached.add(arrow.target);
   }
-  return [...arrows.values()];
+  return [...first, ...others].slice(0, Math.max(first.length, graph.nodes.length * ARROWS_A_NODE));
 }
 
 /** Where each node stands: callers above what they call. */
@@ -38,9 +26,7 @@ export function placesOf(graph: Graph): Map<string, Placed> {
   drawing.setGraph({ rankdir: "TB", nodesep: 28, ranksep: 56 });
   drawing.setDefaultEdgeLabel(() => ({}));
   for (const { id } of graph.nodes) drawing.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
-  for (const { source, target } of arrowsOf(graph.edges)) {
-    if (source !== target) drawing.setEdge(source, target);
-  }
+  for (const { source, target } of leading(graph)) drawing.setEdge(source, target);
   layout(drawing);
   return new Map(
     graph.nodes.map(({ id }) => {

@@ -1,10 +1,10 @@
 "use client";
 
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronDown, ChevronRight, CircleX, Timer } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { type KeyboardEvent, memo, type MouseEvent, useEffect, useRef } from "react";
+import { useRowWindow } from "@/components/windowed";
 import { KINDS } from "@/features/trace/kinds";
-import type { Node, Tree } from "@/features/trace/tree";
+import { lengthOf, type Node, type Tree } from "@/features/trace/tree";
 import { cn } from "@/lib/cn";
 import { formatDuration, formatMoney } from "@/lib/format";
 
@@ -12,6 +12,8 @@ const ROW = 30;
 const INDENT = 14;
 /** Deeper spans are not indented further, or their names would leave the column. */
 const DEEPEST = 14;
+/** Rows that a key turns over like a page. */
+const PAGE = 20;
 
 interface SpanTreeProps {
   tree: Tree;
@@ -25,60 +27,91 @@ interface SpanTreeProps {
 
 /** Tree and timeline side by side: one row a span, of which those in sight are drawn. */
 export function SpanTree({ tree, visible, collapsed, critical, selected, onSelect, onToggle }: SpanTreeProps) {
-  const scroller = useRef<HTMLDivElement>(null);
-  // eslint-disable-next-line react-hooks/incompatible-library -- the virtualizer's state stays in this component
-  const rows = useVirtualizer({ count: visible.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 16 });
+  const { rows, attach, from, to } = useRowWindow(visible.length, ROW);
   const at = selected === null ? -1 : visible.indexOf(tree.byId.get(selected) ?? -1);
+  const brought = useRef<string | null>(null);
   useEffect(() => {
-    if (at >= 0) rows.scrollToIndex(at, { align: "auto" });
-  }, [at, rows]);
+    // Once for each selection: opening and closing other rows moves it, and must not take the reader along.
+    if (at < 0 || brought.current === selected) return;
+    brought.current = selected;
+    rows.show(at);
+  }, [at, selected, rows]);
+  const length = lengthOf(tree);
 
-  function onKey(event: React.KeyboardEvent) {
-    const node = tree.nodes[visible[at] ?? -1];
-    const move = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (move !== 0) {
-      event.preventDefault();
-      const next = tree.nodes[visible[Math.max(0, Math.min(visible.length - 1, at + move))] ?? -1];
-      if (next) onSelect(next.span.span_id);
-    } else if (node && node.descendants > 0) {
-      const isCollapsed = collapsed.has(node.span.span_id);
-      if ((event.key === "ArrowRight" && isCollapsed) || (event.key === "ArrowLeft" && !isCollapsed)) onToggle(node.span.span_id);
+  function onKey(event: KeyboardEvent) {
+    const next = rowAfter(event.key, at);
+    if (next === "toggle") onToggle(tree.nodes[visible[at] ?? -1]?.span.span_id ?? "");
+    else {
+      const node = next === null ? undefined : tree.nodes[visible[Math.max(0, Math.min(visible.length - 1, next))] ?? -1];
+      if (node === undefined) return;
+      onSelect(node.span.span_id);
     }
+    event.preventDefault();
+  }
+
+  /** What a key leads to from a row, as the patterns for trees have it. */
+  function rowAfter(key: string, row: number): number | "toggle" | null {
+    const node = tree.nodes[visible[row] ?? -1];
+    const isOpen = node !== undefined && node.descendants > 0 && !collapsed.has(node.span.span_id);
+    switch (key) {
+      case "ArrowDown":
+        return row + 1;
+      case "ArrowUp":
+        return row - 1;
+      case "PageDown":
+        return row + PAGE;
+      case "PageUp":
+        return row - PAGE;
+      case "Home":
+        return 0;
+      case "End":
+        return visible.length - 1;
+      case "ArrowRight":
+        return isOpen ? row + 1 : node !== undefined && node.descendants > 0 ? "toggle" : null;
+      case "ArrowLeft":
+        return isOpen ? "toggle" : node !== undefined && node.parent >= 0 ? visible.indexOf(node.parent) : null;
+      default:
+        return null;
+    }
+  }
+
+  // One listener for all rows: rows that are given none of their own need not be drawn again.
+  function onClick(event: MouseEvent) {
+    if (!(event.target instanceof Element)) return;
+    const spanId = event.target.closest<HTMLElement>("[data-span]")?.dataset.span;
+    if (spanId === undefined) return;
+    if (event.target.closest("[data-toggle]")) onToggle(spanId);
+    else onSelect(spanId);
   }
 
   return (
     <div
-      ref={scroller}
+      ref={attach}
       role="tree"
       aria-label="Spans"
       tabIndex={0}
-      aria-activedescendant={at >= 0 ? `span-${at}` : undefined}
+      aria-activedescendant={at >= from && at < to ? `span-${at}` : undefined}
       onKeyDown={onKey}
+      onClick={onClick}
       className="h-full overflow-auto focus-visible:-outline-offset-2"
     >
-      <div className="relative min-w-[34rem]" style={{ height: rows.getTotalSize() }}>
-        {rows.getVirtualItems().map((item) => {
-          const node = tree.nodes[visible[item.index] ?? -1];
+      <div className="relative min-w-[34rem]" style={{ height: visible.length * ROW }}>
+        {visible.slice(from, to).map((index, offset) => {
+          const node = tree.nodes[index];
           if (node === undefined) return null;
-          const { span } = node;
+          const spanId = node.span.span_id;
           return (
-            <div
-              key={span.span_id}
-              id={`span-${item.index}`}
-              role="treeitem"
-              aria-level={node.depth + 1}
-              aria-selected={span.span_id === selected}
-              aria-expanded={node.descendants > 0 ? !collapsed.has(span.span_id) : undefined}
-              onClick={() => onSelect(span.span_id)}
-              className={cn(
-                "absolute inset-x-0 grid cursor-pointer grid-cols-[minmax(0,1fr)_minmax(0,1fr)] items-center gap-3 px-2 text-sm hover:bg-raised",
-                span.span_id === selected && "bg-accent-soft hover:bg-accent-soft",
-              )}
-              style={{ height: ROW, transform: `translateY(${item.start}px)` }}
-            >
-              <Name node={node} isCollapsed={collapsed.has(span.span_id)} onToggle={() => onToggle(span.span_id)} />
-              <Bar node={node} length={tree.length} isCritical={critical.has(span.span_id)} />
-            </div>
+            <Row
+              key={spanId}
+              node={node}
+              at={from + offset}
+              siblings={tree.nodes[node.parent]?.children ?? tree.tops}
+              isSelected={spanId === selected}
+              isCollapsed={collapsed.has(spanId)}
+              isCritical={critical.has(spanId)}
+              origin={tree.start}
+              length={length}
+            />
           );
         })}
       </div>
@@ -86,7 +119,41 @@ export function SpanTree({ tree, visible, collapsed, critical, selected, onSelec
   );
 }
 
-function Name({ node, isCollapsed, onToggle }: { node: Node; isCollapsed: boolean; onToggle: () => void }) {
+interface RowProps {
+  node: Node;
+  at: number;
+  siblings: number;
+  isSelected: boolean;
+  isCollapsed: boolean;
+  isCritical: boolean;
+  origin: number;
+  length: number;
+}
+
+const Row = memo(function Row({ node, at, siblings, isSelected, isCollapsed, isCritical, origin, length }: RowProps) {
+  return (
+    <div
+      id={`span-${at}`}
+      data-span={node.span.span_id}
+      role="treeitem"
+      aria-level={node.depth + 1}
+      aria-posinset={node.position}
+      aria-setsize={siblings}
+      aria-selected={isSelected}
+      aria-expanded={node.descendants > 0 ? !isCollapsed : undefined}
+      className={cn(
+        "absolute inset-x-0 grid cursor-pointer grid-cols-[minmax(0,1fr)_minmax(0,1fr)] items-center gap-3 px-2 text-sm",
+        isSelected ? "bg-accent-soft" : "hover:bg-raised",
+      )}
+      style={{ height: ROW, transform: `translateY(${at * ROW}px)` }}
+    >
+      <Name node={node} isCollapsed={isCollapsed} />
+      <Bar node={node} origin={origin} length={length} isCritical={isCritical} />
+    </div>
+  );
+});
+
+function Name({ node, isCollapsed }: Pick<RowProps, "node" | "isCollapsed">) {
   const { span, depth, descendants } = node;
   const { icon: Icon, label, colour } = KINDS[span.kind];
   const Chevron = isCollapsed ? ChevronRight : ChevronDown;
@@ -96,11 +163,8 @@ function Name({ node, isCollapsed, onToggle }: { node: Node; isCollapsed: boolea
         <button
           type="button"
           tabIndex={-1}
+          data-toggle
           aria-label={isCollapsed ? `Expand ${span.name}` : `Collapse ${span.name}`}
-          onClick={(event) => {
-            event.stopPropagation();
-            onToggle();
-          }}
           className="rounded-sm p-0.5 text-muted hover:text-text"
         >
           <Chevron className="size-3.5" aria-hidden />
@@ -119,10 +183,10 @@ function Name({ node, isCollapsed, onToggle }: { node: Node; isCollapsed: boolea
   );
 }
 
-function Bar({ node, length, isCritical }: { node: Node; length: number; isCritical: boolean }) {
+function Bar({ node, origin, length, isCritical }: Pick<RowProps, "node" | "origin" | "length" | "isCritical">) {
   const { span, start, end } = node;
   const whole = length || 1;
-  const left = (start / whole) * 100;
+  const left = ((start - origin) / whole) * 100;
   const width = ((end - start) / whole) * 100;
   return (
     <span className="grid grid-cols-[minmax(0,1fr)_4.25rem_4.25rem] items-center gap-2">

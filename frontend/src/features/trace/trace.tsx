@@ -5,7 +5,7 @@ import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { parseAsString, parseAsStringLiteral, useQueryState } from "nuqs";
 import dynamic from "next/dynamic";
-import { useEffect, useMemo, useState } from "react";
+import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { ApiError } from "@/api/errors";
 import { EmptyState, ErrorState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
@@ -45,7 +45,9 @@ export function TracePage({ traceId }: { traceId: string }) {
   const visible = useMemo(() => visibleNodes(tree, collapsed), [tree, collapsed]);
   const critical = useMemo(() => criticalPath(tree), [tree]);
   const selected = chosen ?? tree.nodes[0]?.span.span_id ?? null;
-  const span = selected === null ? undefined : tree.nodes[tree.byId.get(selected) ?? -1]?.span;
+  // The row is marked at once; what the span holds may follow when keys go through the tree faster than it is drawn.
+  const shown = useDeferredValue(selected);
+  const span = shown === null ? undefined : tree.nodes[tree.byId.get(shown) ?? -1]?.span;
   const router = useRouter();
 
   function select(spanId: string) {
@@ -103,7 +105,7 @@ export function TracePage({ traceId }: { traceId: string }) {
       </>
     );
   }
-  const failed = tree.nodes.filter(({ span: { status } }) => status !== "success").length;
+  const { failed } = tree;
   return (
     <div className="flex min-h-dvh flex-col lg:h-dvh">
       <PageHeader

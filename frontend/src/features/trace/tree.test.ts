@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Span } from "@/api/schema";
-import { ancestors, buildTree, criticalPath, nextError, selfTime, visibleNodes } from "@/features/trace/tree";
+import { ancestors, criticalPath, EMPTY_TREE, grown, lengthOf, nextError, selfTime, visibleNodes } from "@/features/trace/tree";
 
 const START = Date.parse("2026-01-31T12:00:00Z");
 
@@ -23,13 +23,32 @@ const SPANS = [
   span("late", "unknown", 120, null, "timeout"),
 ];
 
+const buildTree = (spans: readonly Span[]) => grown(EMPTY_TREE, spans);
+
 describe("the tree", () => {
   const tree = buildTree(SPANS);
   it("has depths, places and lengths", () => {
-    expect(tree.nodes.map(({ span: { span_id }, depth, descendants, start, end }) => [span_id, depth, descendants, start, end])).toEqual([
+    expect(tree.nodes.map(({ span: { span_id }, depth, descendants, start, end }) => [span_id, depth, descendants, start - START, end - START])).toEqual([
       ["root", 0, 4, 0, 100], ["a", 1, 1, 10, 40], ["a1", 2, 0, 15, 25], ["b", 1, 1, 30, 90], ["b1", 2, 0, 40, 60], ["late", 0, 0, 120, 120],
     ]);
-    expect(tree.length).toBe(120);
+    expect(lengthOf(tree)).toBe(120);
+    expect([tree.tops, tree.failed]).toEqual([2, 2]);
+  });
+  it("knows which of those below the same span each one is", () => {
+    expect(tree.nodes.map(({ parent, position, children }) => [parent, position, children])).toEqual([
+      [-1, 1, 2], [0, 1, 1], [1, 1, 0], [0, 2, 1], [3, 1, 0], [-1, 2, 0],
+    ]);
+  });
+  it("is the same in whatever parts its spans come", () => {
+    for (let cut = 0; cut <= SPANS.length; cut += 1) expect(grown(buildTree(SPANS.slice(0, cut)), SPANS.slice(cut))).toEqual(tree);
+    expect(SPANS.reduce((before, one) => grown(before, [one]), EMPTY_TREE)).toEqual(tree);
+  });
+  it("leaves the tree before as it was, and what does not change the same", () => {
+    const before = buildTree(SPANS.slice(0, 4));
+    const copy = structuredClone(before.nodes);
+    const after = grown(before, SPANS.slice(4));
+    expect(before.nodes).toEqual(copy);
+    expect([0, 1, 2, 3].map((index) => after.nodes[index] === before.nodes[index])).toEqual([false, true, true, false]);
   });
   it("hides what is below a collapsed span", () => {
     expect(visibleNodes(tree, new Set())).toEqual([0, 1, 2, 3, 4, 5]);

@@ -1,55 +1,92 @@
 import type { Span } from "@/api/schema";
 
-/** A span in its place: how deep, how many below it, and the part of its time that no child covers. */
+/** A span in its place: how deep, how many below it, and when it ran. */
 export interface Node {
   span: Span;
   depth: number;
-  /** How many spans are below it, at any depth; they follow it in the order of the tree. */
+  /** Place of the span above it, -1 at the top. */
+  parent: number;
+  /** Which one it is of those below the same span, from 1 on. */
+  position: number;
+  /** How many are directly below it. */
+  children: number;
+  /** How many are below it, at any depth; they follow it in the order of the tree. */
   descendants: number;
-  /** Milliseconds from the start of the trace. */
+  /** Milliseconds since the Unix epoch. */
   start: number;
-  /** Milliseconds from the start of the trace; that of the start where the end is not known. */
+  /** Milliseconds since the Unix epoch; the start where the end is not known. */
   end: number;
 }
 
 /** The tree of a trace in the order it is read: each span before those below it. */
 export interface Tree {
-  nodes: Node[];
-  /** Milliseconds from the first start to the last end. */
-  length: number;
+  nodes: readonly Node[];
   byId: ReadonlyMap<string, number>;
+  /** How many are at the top. */
+  tops: number;
+  /** How many did not succeed. */
+  failed: number;
+  /** First start and last end, milliseconds since the Unix epoch. */
+  start: number;
+  end: number;
+  /** Places of the last span and of those above it, below which further ones may come. */
+  open: readonly number[];
 }
 
-/** Puts spans in tree order into their places; a span whose parent is not among them stands at the top. */
-export function buildTree(spans: readonly Span[]): Tree {
-  const byId = new Map<string, number>();
-  const starts = spans.map((span) => Date.parse(span.start_time));
-  const origin = starts.reduce((least, start) => Math.min(least, start), Infinity);
-  const nodes: Node[] = [];
-  let length = 0;
-  spans.forEach((span, index) => {
-    if (byId.has(span.span_id)) return;
-    const parent = span.parent_span_id === null ? undefined : nodes[byId.get(span.parent_span_id) ?? -1];
-    const start = (starts[index] ?? origin) - origin;
-    const end = start + Math.max(0, span.duration_ms ?? 0);
-    length = Math.max(length, end);
+export const EMPTY_TREE: Tree = { nodes: [], byId: new Map(), tops: 0, failed: 0, start: Infinity, end: -Infinity, open: [] };
+
+/** Milliseconds from the first start to the last end. */
+export function lengthOf({ start, end }: Tree): number {
+  return Math.max(0, end - start);
+}
+
+/**
+ * The tree with further spans behind those that it has, in tree order; a span whose parent is not among them stands at the top.
+ *
+ * Nodes that do not change stay the same objects, so that only those have to be drawn again that do.
+ */
+export function grown(tree: Tree, spans: readonly Span[]): Tree {
+  const nodes = [...tree.nodes];
+  const byId = new Map(tree.byId);
+  const open = [...tree.open];
+  const old = tree.nodes.length;
+  const copied = new Set<number>();
+  let { tops, failed, start, end } = tree;
+
+  function own(index: number): Node | undefined {
+    const node = nodes[index];
+    if (node === undefined || index >= old || copied.has(index)) return node;
+    copied.add(index);
+    return (nodes[index] = { ...node });
+  }
+  function setDescendants(index: number, descendants: number): void {
+    if (nodes[index]?.descendants === descendants) return;
+    const node = own(index);
+    if (node) node.descendants = descendants;
+  }
+
+  for (const span of spans) {
+    if (byId.has(span.span_id)) continue;
+    const parent = span.parent_span_id === null ? -1 : (byId.get(span.parent_span_id) ?? -1);
+    const above = own(parent);
+    const depth = above === undefined ? 0 : above.depth + 1;
+    const position = above === undefined ? (tops += 1) : (above.children += 1);
+    const begun = Date.parse(span.start_time);
+    const ended = begun + Math.max(0, span.duration_ms ?? 0);
+    start = Math.min(start, begun);
+    end = Math.max(end, ended);
+    if (span.status !== "success") failed += 1;
+    // Those below a span follow it without a gap, so the next one that is no deeper ends them.
+    for (let last = open.at(-1); last !== undefined && (nodes[last]?.depth ?? 0) >= depth; last = open.at(-1)) {
+      setDescendants(last, nodes.length - last - 1);
+      open.pop();
+    }
+    open.push(nodes.length);
     byId.set(span.span_id, nodes.length);
-    nodes.push({ span, depth: parent === undefined ? 0 : parent.depth + 1, descendants: 0, start, end });
-  });
-  // In tree order those below a span follow it without a gap, so the next one that is no deeper ends them.
-  const open: number[] = [];
-  nodes.forEach((node, index) => {
-    while (open.length > 0 && (nodes[open.at(-1) ?? 0]?.depth ?? 0) >= node.depth) close(open, nodes, index);
-    open.push(index);
-  });
-  while (open.length > 0) close(open, nodes, nodes.length);
-  return { nodes, length, byId };
-}
-
-function close(open: number[], nodes: Node[], next: number): void {
-  const index = open.pop();
-  const node = index === undefined ? undefined : nodes[index];
-  if (node !== undefined && index !== undefined) node.descendants = next - index - 1;
+    nodes.push({ span, depth, parent, position, children: 0, descendants: 0, start: begun, end: ended });
+  }
+  for (const index of open) setDescendants(index, nodes.length - index - 1);
+  return { nodes, byId, tops, failed, start, end, open };
 }
 
 /** Which nodes are in sight when some are collapsed. */
@@ -112,12 +149,8 @@ function latest(tree: Tree, from: number, to: number): number | null {
 /** Ids of the spans above one, the nearest first. */
 export function ancestors(tree: Tree, spanId: string): string[] {
   const found: string[] = [];
-  let span = tree.nodes[tree.byId.get(spanId) ?? -1]?.span;
-  while (span !== undefined && span.parent_span_id !== null && !found.includes(span.parent_span_id)) {
-    span = tree.nodes[tree.byId.get(span.parent_span_id) ?? -1]?.span;
-    if (span !== undefined) found.push(span.span_id);
-  }
-  return found;
+  for (let node = tree.nodes[tree.byId.get(spanId) ?? -1]; node !== undefined; node = tree.nodes[node.parent]) found.push(node.span.span_id);
+  return found.slice(1);
 }
 
 /** The failed span that comes after a place, from the top again behind the last; null when none failed. */

@@ -30,7 +30,6 @@ export function Histogram({ list }: { list: TraceList }) {
           <Chart
             label="Traces over time"
             kind="bar"
-            stacked
             format={formatCount}
             height={HEIGHT}
             {...outcomeSeries(counted)}

@@ -14,8 +14,8 @@ import { Menu, MenuCheck, MenuContent, MenuLabel, MenuTrigger } from "@/componen
 import { Skeleton } from "@/components/ui/skeleton";
 import { VirtualTable } from "@/components/virtual-table";
 import { ExportDialog } from "@/features/exports/export-dialog";
-import { PageHeader } from "@/features/frame/page-header";
 import { useLive } from "@/features/live/live";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { columnsOf, COLUMNS, DEFAULT_COLUMNS, nextSort } from "@/features/traces/columns";
 import { FacetPanel } from "@/features/traces/facet-panel";
 import { FilterBar } from "@/features/traces/filter-bar";
@@ -52,9 +52,8 @@ export function Traces() {
   const hasFacets = query.isPending || traces.length > 0 || isFiltered;
   return (
     <div className="flex h-[calc(100dvh-3rem)] flex-col md:h-dvh">
-      <PageHeader
+      <RangedHeader
         title="Traces"
-        ranged
         actions={
           <>
             <Button

@@ -9,8 +9,9 @@ import { FigureGrid, FigureSkeletons } from "@/features/figures/figure-grid";
 import { Gate } from "@/features/figures/gate";
 import { callSeries } from "@/features/figures/series";
 import { TimeChart } from "@/features/figures/time-chart";
-import { PageBody, PageHeader } from "@/features/frame/page-header";
+import { PageBody } from "@/features/frame/page-header";
 import { usePathWith, useRange } from "@/features/range/range";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { AgentDistribution } from "@/features/usage/agent-distribution";
 import { TopUsers } from "@/features/usage/top-users";
 import { formatCount } from "@/lib/format";
@@ -25,7 +26,7 @@ export function Usage() {
   const calls = useQuery(callsOverTimeQuery({ ...scope, limit: AGENTS }));
   return (
     <>
-      <PageHeader title="Usage" ranged comparable />
+      <RangedHeader title="Usage" comparable />
       <PageBody>
         <Gate query={overview} isEmpty={(data) => data.calls.value === 0}>
           <QueryView query={overview} skeleton={<FigureSkeletons count={6} />}>
@@ -44,7 +45,6 @@ export function Usage() {
             <TimeChart
               label="Calls over time by agent"
               kind="bar"
-              stacked
               format={formatCount}
               query={calls}
               chartOf={callSeries}

@@ -69,7 +69,7 @@ function Body({ user }: { user: UserDetail }) {
         ]}
       />
       <Card title="Traces a day">
-        <Chart label="Traces a day" kind="bar" stacked series={SERIES} points={dayPoints(user.activity)} format={formatCount} height={160} />
+        <Chart label="Traces a day" kind="bar" series={SERIES} points={dayPoints(user.activity)} format={formatCount} height={160} />
       </Card>
       <div className="grid gap-4 xl:grid-cols-3">
         <Shares title="Agents" rows={user.by_agent} />

@@ -10,8 +10,8 @@ import { EmptyState } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import type { VirtualColumn } from "@/components/virtual-table";
 import { ACTOR_SORTS, isByTime } from "@/features/actors";
-import { PageHeader } from "@/features/frame/page-header";
 import { useRange } from "@/features/range/range";
+import { RangedHeader } from "@/features/range/ranged-header";
 import { formatCount, formatMoney, formatShare, MISSING } from "@/lib/format";
 
 const PAGE = 100;
@@ -38,7 +38,7 @@ export function UsersPage() {
   );
   return (
     <div className="flex h-[calc(100dvh-3rem)] flex-col md:h-dvh">
-      <PageHeader title="Users" ranged />
+      <RangedHeader title="Users" />
       <div className="flex min-h-0 flex-1 flex-col bg-surface">
         <PagedList
           label="Users"

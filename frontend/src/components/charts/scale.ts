@@ -1,0 +1,71 @@
+import type { Point, Series } from "@/components/charts/chart";
+import { dayTicks, formatDay, formatTick } from "@/lib/format";
+
+/** The distance of two buckets in milliseconds. */
+export function bucketOf(points: readonly Point[]): number {
+  const [first, second] = points;
+  return first && second ? new Date(second.time).getTime() - new Date(first.time).getTime() : 3_600_000;
+}
+
+/** Round steps of an axis, as parts of a power of ten. */
+const STEPS = [1, 2, 2.5, 5, 10];
+
+/** Round values from 0 to at least the largest one, with about so many steps between them. */
+export function niceTicks(most: number, steps = 3): number[] {
+  if (!(most > 0) || !Number.isFinite(most)) return [0, 1];
+  const power = 10 ** Math.floor(Math.log10(most / steps));
+  const step = power * (STEPS.find((candidate) => candidate * power * steps >= most * (1 - 1e-9)) ?? 10);
+  const count = Math.ceil(most / step - 1e-9);
+  // Multiples instead of sums, whose errors would show.
+  return Array.from({ length: count + 1 }, (_, index) => Number((index * step).toPrecision(12)));
+}
+
+/** Where the values of one series begin and end at each point. */
+export type Band = readonly (readonly [number, number])[];
+
+/** The values of each series on top of those of the series before it; a gap has no height. */
+export function stacked(points: readonly Point[], series: readonly Series[]): Band[] {
+  const heights = points.map(() => 0);
+  return series.map(({ key }) =>
+    points.map(({ values }, index) => {
+      const from = heights[index] ?? 0;
+      const to = from + (values[key] ?? 0);
+      heights[index] = to;
+      return [from, to];
+    }),
+  );
+}
+
+/** A horizontal axis: where the middle of each bucket is, and which bucket is at a place; all in pixels. */
+export interface Across {
+  width: number;
+  /** From one bucket to the next. */
+  step: number;
+  /** Whether a bucket is as wide as the step, or a point. */
+  isBanded: boolean;
+  at: (index: number) => number;
+  indexAt: (x: number) => number;
+}
+
+/** Buckets side by side over the whole width, as bars need them, or with the first and the last one at its ends. */
+export function across(count: number, width: number, banded: boolean): Across {
+  const isBanded = banded || count < 2;
+  const step = isBanded ? width / Math.max(1, count) : width / (count - 1);
+  const first = isBanded ? step / 2 : 0;
+  return {
+    width,
+    step,
+    isBanded,
+    at: (index) => first + index * step,
+    indexAt: (x) => Math.max(0, Math.min(count - 1, Math.round((x - first) / step))),
+  };
+}
+
+/** The names below a chart, by the buckets that have one: the days of a long range, else as many times as find room. */
+export function bucketNames(times: readonly string[], bucketMs: number, { width, step }: Across, room: number): Map<number, string> {
+  const most = Math.max(1, Math.floor(width / room));
+  const days = dayTicks(times, most);
+  if (days) return new Map(days.map((day) => [times.indexOf(day), formatDay(day)]));
+  const every = Math.max(1, Math.ceil(room / Math.max(1, step)));
+  return new Map(times.flatMap((time, index) => (index % every === 0 ? [[index, formatTick(time, bucketMs)]] : [])));
+}
