@@ -6,12 +6,14 @@ import { useRouter } from "next/navigation";
 import { parseAsString, parseAsStringLiteral, useQueryState } from "nuqs";
 import dynamic from "next/dynamic";
 import { useEffect, useMemo, useState } from "react";
+import { useMay } from "@/api/account";
 import { ApiError } from "@/api/errors";
 import { EmptyState, ErrorState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { PageHeader } from "@/features/frame/page-header";
 import { isForPage } from "@/lib/keys";
+import { DeleteTrace } from "@/features/trace/delete-trace";
 import { SpanPanel } from "@/features/trace/span-panel";
 import { SpanTree } from "@/features/trace/span-tree";
 import { Summary } from "@/features/trace/summary";
@@ -40,6 +42,7 @@ export function TracePage({ traceId }: { traceId: string }) {
   const selected = chosen ?? tree.nodes[0]?.span.span_id ?? null;
   const span = selected === null ? undefined : tree.nodes[tree.byId.get(selected) ?? -1]?.span;
   const router = useRouter();
+  const mayDelete = useMay("admin");
 
   function select(spanId: string) {
     const above = ancestors(tree, spanId);
@@ -102,10 +105,13 @@ export function TracePage({ traceId }: { traceId: string }) {
       <PageHeader
         title={trace.data?.name ?? "Trace"}
         actions={
-          <Button onClick={() => void copyText(window.location.href)}>
-            <Link2 aria-hidden />
-            Copy link
-          </Button>
+          <>
+            <Button onClick={() => void copyText(window.location.href)}>
+              <Link2 aria-hidden />
+              Copy link
+            </Button>
+            {mayDelete && trace.data ? <DeleteTrace traceId={trace.data.trace_id} /> : null}
+          </>
         }
       />
       {trace.data ? <Summary trace={trace.data} /> : <Skeleton className="m-4 h-16" />}
