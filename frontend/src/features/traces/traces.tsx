@@ -19,6 +19,7 @@ import { columnsOf, COLUMNS, DEFAULT_COLUMNS, nextSort } from "@/features/traces
 import { FacetPanel } from "@/features/traces/facet-panel";
 import { FilterBar } from "@/features/traces/filter-bar";
 import { toTree } from "@/features/traces/filters";
+import { TracesOverTime } from "@/features/traces/over-time";
 import { rememberOrder } from "@/features/traces/neighbours";
 import { useTraceList } from "@/features/traces/state";
 import { ViewMenu } from "@/features/traces/view-menu";
@@ -118,6 +119,7 @@ export function Traces() {
           </MenuContent>
         </Menu>
       </div>
+      <TracesOverTime list={list} />
       <div className="flex min-h-0 flex-1">
         {facetsShown === "shown" ? (
           <aside aria-label="Facets" className="hidden w-60 shrink-0 overflow-y-auto border-r border-line bg-surface p-3 lg:block">
