@@ -13,6 +13,7 @@ import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
 import { StatStrip } from "@/components/stat-strip";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
+import { pathWith } from "@/features/range/range";
 import { formatCount, formatDuration, formatMoney, formatTimestamp } from "@/lib/format";
 
 /** What was said in a session, trace by trace. */
@@ -66,7 +67,7 @@ function Body({ session }: { session: SessionWithTraces }) {
       {session.traces_cursor ? (
         <p className="text-sm text-muted">
           The first {formatCount(session.traces.length)} traces are shown.{" "}
-          <Link href={`/traces?session_id=${encodeURIComponent(session.session_id)}&range=90d&sort=start_time`} className="text-accent hover:underline">
+          <Link href={pathWith("/traces", new URLSearchParams({ range: "90d" }), { session_id: session.session_id, sort: "start_time" })} className="text-accent hover:underline">
             All of them
           </Link>
         </p>
