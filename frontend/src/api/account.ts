@@ -36,10 +36,21 @@ export const apiKeysQuery = () =>
     queryFn: async ({ signal }) => (await bodyOf(client.GET("/api/v1/api-keys", { signal }))).api_keys,
   });
 
-/** Whether the caller may do something in the workspace; false until that is known. */
-export function useMay(permission: string): boolean {
-  return useQuery(meQuery()).data?.permissions.includes(permission) ?? false;
+const NOTHING: readonly string[] = [];
+
+/** What the role of who is signed in allows in the workspace; nothing until that is known. The gateway decides in any case. */
+export function usePermissions(): readonly string[] {
+  return useQuery(meQuery()).data?.permissions ?? NOTHING;
 }
+
+/** Whether it allows something, such as `cost:write`. */
+export function useMay(permission: string): boolean {
+  return usePermissions().includes(permission);
+}
+
+/** Makes a workspace that the caller owns; the session stays in the one it is in. */
+export const createWorkspace = (name: string) =>
+  dataOf(client.POST("/api/v1/workspaces", { body: { name, description: "", timezone: "UTC" } }));
 
 export const useUpdateWorkspace = () =>
   useChange((body: WorkspaceUpdate) => dataOf(client.PUT("/api/v1/workspace", { body })), [accountKeys.me, accountKeys.workspaces]);

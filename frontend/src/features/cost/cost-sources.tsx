@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { CircleDollarSign, TriangleAlert } from "lucide-react";
 import Link from "next/link";
+import { useMay } from "@/api/account";
 import { costByModelQuery } from "@/api/figures";
 import type { CostOverview, SourceCost } from "@/api/schema";
 import { type Column, DataTable } from "@/components/data-table";
@@ -72,6 +73,7 @@ export function CostSources({ overview }: { overview: CostOverview }) {
 function Unpriced({ overview }: { overview: CostOverview }) {
   const { scope } = useRange();
   const pathWith = usePathWith();
+  const mayRead = useMay("read");
   const models = useQuery(costByModelQuery({ ...scope, limit: MOST_MODELS }));
   const names = models.data?.filter((row) => row.unpriced_calls > 0).map((row) => nameOf("model", row.model)) ?? [];
   return (
@@ -85,9 +87,11 @@ function Unpriced({ overview }: { overview: CostOverview }) {
         {names.length > 0 ? <p className="mt-1 break-words text-muted">Without a price: {names.join(", ")}.</p> : null}
         <p className="mt-1 text-muted">
           Name the model as its provider does, or send <code className="font-mono text-xs">cost_usd</code> with the span.{" "}
-          <Link href={pathWith("/traces", { cost_source: ["unpriced", "partial"] })} className="text-text underline underline-offset-2">
-            Show these traces
-          </Link>
+          {mayRead ? (
+            <Link href={pathWith("/traces", { cost_source: ["unpriced", "partial"] })} className="text-text underline underline-offset-2">
+              Show these traces
+            </Link>
+          ) : null}
         </p>
       </div>
     </div>

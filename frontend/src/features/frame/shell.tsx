@@ -1,9 +1,13 @@
 "use client";
 
+import { useQuery } from "@tanstack/react-query";
 import { Menu as MenuIcon, Search } from "lucide-react";
 import { type ReactNode, Suspense, useMemo, useState } from "react";
+import { meQuery } from "@/api/account";
+import type { MeAnswer } from "@/api/schema";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
+import { Admission } from "@/features/frame/admission";
 import { CommandPalette } from "@/features/frame/command-palette";
 import { ShellContext } from "@/features/frame/shell-context";
 import { Shortcuts } from "@/features/frame/shortcuts";
@@ -12,8 +16,16 @@ import { LiveProvider } from "@/features/live/live";
 import { cn } from "@/lib/cn";
 import { useStored } from "@/lib/stored";
 
+interface ShellProps {
+  /** Who asked for the page; null where only the browser can find out. */
+  caller: MeAnswer | null;
+  children: ReactNode;
+}
+
 /** The frame around every page of someone who has signed in. */
-export function Shell({ children }: { children: ReactNode }) {
+export function Shell({ caller, children }: ShellProps) {
+  // What the server found out is there for all parts before they would ask for it.
+  useQuery({ ...meQuery(), ...(caller ? { initialData: caller } : {}) });
   const [collapsed, setCollapsed] = useStored("aobs.sidebar", "open");
   const [sheetOpen, setSheetOpen] = useState(false);
   const [paletteOpen, setPaletteOpen] = useState(false);
@@ -53,7 +65,9 @@ export function Shell({ children }: { children: ReactNode }) {
               </Button>
             </div>
             <main id="content" tabIndex={-1} className="min-w-0 flex-1 outline-none">
-              <Suspense>{children}</Suspense>
+              <Suspense>
+                <Admission>{children}</Admission>
+              </Suspense>
             </main>
           </div>
         </div>

@@ -1,10 +1,11 @@
 "use client";
 
 import { useRouter, useSearchParams } from "next/navigation";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
+import { usePermissions } from "@/api/account";
 import { Dialog } from "@/components/ui/dialog";
 import { Kbd } from "@/components/ui/kbd";
-import { DESTINATIONS } from "@/features/frame/navigation";
+import { type Destination, navigationFor } from "@/features/frame/navigation";
 import { useShell } from "@/features/frame/shell-context";
 import { carriedOver } from "@/features/range/range";
 import { isForPage } from "@/lib/keys";
@@ -18,6 +19,8 @@ export function Shortcuts() {
   const shell = useShell();
   const carried = carriedOver(new URLSearchParams(useSearchParams()));
   const [helpOpen, setHelpOpen] = useState(false);
+  const permissions = usePermissions();
+  const destinations = useMemo(() => navigationFor(permissions).flatMap((group) => group.destinations), [permissions]);
 
   useEffect(() => {
     let sequenceUntil = 0;
@@ -30,7 +33,7 @@ export function Shortcuts() {
       if (!isForPage(event)) return;
       if (performance.now() < sequenceUntil) {
         sequenceUntil = 0;
-        const destination = DESTINATIONS.find(({ key }) => key === event.key);
+        const destination = destinations.find(({ key }) => key === event.key);
         if (destination) {
           event.preventDefault();
           router.push(`${destination.href}${carried}`);
@@ -49,12 +52,12 @@ export function Shortcuts() {
     }
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [router, shell, carried]);
+  }, [router, shell, carried, destinations]);
 
   return (
     <Dialog title="Keyboard shortcuts" open={helpOpen} onOpenChange={setHelpOpen}>
       <dl className="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-2 text-sm">
-        {SHORTCUTS.map(([keys, meaning]) => (
+        {shortcutsFor(destinations).map(([keys, meaning]) => (
           <div key={meaning} className="contents">
             <dt className="flex gap-1">
               {keys.split(" ").map((key) => (
@@ -69,14 +72,16 @@ export function Shortcuts() {
   );
 }
 
-const SHORTCUTS: readonly (readonly [string, string])[] = [
-  ["⌘ K", "Search and commands"],
-  ["/", "To the search of the page"],
-  ...DESTINATIONS.map(({ key, label }) => [`g ${key}`, label] as const),
-  ["j k", "Next and previous row"],
-  ["Enter", "Open the row"],
-  ["[ ]", "Previous and next trace"],
-  ["e", "Next error of a trace"],
-  ["Esc", "Close"],
-  ["?", "This list"],
-];
+function shortcutsFor(destinations: readonly Destination[]): readonly (readonly [string, string])[] {
+  return [
+    ["⌘ K", "Search and commands"],
+    ["/", "To the search of the page"],
+    ...destinations.map(({ key, label }) => [`g ${key}`, label] as const),
+    ["j k", "Next and previous row"],
+    ["Enter", "Open the row"],
+    ["[ ]", "Previous and next trace"],
+    ["e", "Next error of a trace"],
+    ["Esc", "Close"],
+    ["?", "This list"],
+  ];
+}

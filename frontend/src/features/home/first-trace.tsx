@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { KeyRound } from "lucide-react";
-import { useCreateKey } from "@/api/account";
+import { useCreateKey, useMay } from "@/api/account";
 import { activityQuery } from "@/api/figures";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
@@ -17,8 +17,10 @@ const LOOK_MS = 3_000;
 
 /** Whether the workspace has a trace of the last month; undefined until that is known. */
 export function useHasTraces(): boolean | undefined {
+  const mayRead = useMay("read");
   const activity = useQuery({
     ...activityQuery({ limit: 1 }),
+    enabled: mayRead,
     refetchInterval: (query) => (query.state.data?.length === 0 ? LOOK_MS : false),
   });
   return activity.data === undefined ? undefined : activity.data.length > 0;
@@ -29,6 +31,7 @@ export function FirstTrace() {
   const { gatewayUrl } = usePlatform();
   const create = useCreateKey();
   const key = create.data?.key;
+  const mayMakeKeys = useMay("keys");
   const ways = snippets(gatewayUrl, key ?? PLACEHOLDER);
   return (
     <div className="mx-auto w-full max-w-3xl py-6">
@@ -47,6 +50,8 @@ export function FirstTrace() {
                 </div>
                 <p className="mt-2 text-sm text-muted">Keep it now: it is shown this once. It may send, and read nothing.</p>
               </div>
+            ) : !mayMakeKeys ? (
+              <p className="text-sm text-muted">Ask an owner, administrator or member of the workspace for one: your role may not make keys.</p>
             ) : (
               <div className="flex flex-wrap items-center gap-3">
                 <Button variant="primary" onClick={() => create.mutate({ name: "First key", scopes: ["ingest"] })} disabled={create.isPending}>
