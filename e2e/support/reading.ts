@@ -7,10 +7,10 @@ export type Format = (value: number | string | null) => string;
 /** How a moment stands in what is read of a page, which says how long ago it was. */
 export const momentOf = (value: string | null) => (value === null ? "–" : `@${new Date(value).toISOString()}`);
 
-/** What people read in elements: pictures by their names, moments as themselves, all else as it stands. */
-async function textsOf(scope: Locator, rows: string, cells: string): Promise<string[][]> {
+/** What people read in the cells of rows: pictures by their names, moments as themselves, all else as it stands; before them an attribute of the row, if wanted. */
+async function textsOf(scope: Locator, rows: string, cells: string, name?: string): Promise<string[][]> {
   return scope.evaluate(
-    (root, [rowSelector, cellSelector]) => {
+    (root, [rowSelector, cellSelector, attribute]) => {
       function textOf(element: Element): string {
         const time = element.matches("time") ? element : element.querySelector("time");
         if (time) return `@${new Date(time.getAttribute("datetime") ?? "").toISOString()}`;
@@ -18,9 +18,12 @@ async function textsOf(scope: Locator, rows: string, cells: string): Promise<str
         const text = element instanceof HTMLElement ? element.innerText.replace(/\s+/g, " ").trim() : "";
         return picture && text === "" ? (picture.getAttribute("aria-label") ?? "") : text;
       }
-      return [...root.querySelectorAll(rowSelector ?? "")].map((row) => [...row.querySelectorAll(cellSelector ?? "")].map(textOf));
+      return [...root.querySelectorAll(rowSelector)].map((row) => [
+        ...(attribute === undefined ? [] : [row.getAttribute(attribute) ?? ""]),
+        ...[...row.querySelectorAll(cellSelector)].map(textOf),
+      ]);
     },
-    [rows, cells] as const,
+    [rows, cells, name] as const,
   );
 }
 
@@ -49,22 +52,17 @@ export async function readFacts(list: Locator): Promise<Record<string, string>> 
   return Object.fromEntries(pairs);
 }
 
-/** All rows of a table of which only those in sight are drawn. */
+/** All rows of a table of which only those in sight are drawn, that of its head first. */
 export async function readVirtualTable(table: Locator, expected: number): Promise<string[][]> {
   const found = new Map<string, string[]>();
   const scroller = table.locator("xpath=..");
+  await expect(table.getByRole("row").nth(1)).toBeVisible();
   await scroller.evaluate((element) => element.scrollTo(0, 0));
   await expect(async () => {
-    for (const row of await table.getByRole("row").all()) {
-      const index = await row.getAttribute("aria-rowindex", { timeout: 500 });
-      if (index !== null && !found.has(index)) {
-        const [cells] = await textsOf(row.locator("xpath=.."), `[aria-rowindex="${index}"]`, CELLS);
-        if (cells) found.set(index, cells);
-      }
-    }
-    await scroller.evaluate((element) => element.scrollBy(0, element.clientHeight));
-    expect(found.size).toBe(expected + 1);
-  }).toPass();
+    for (const [index, ...cells] of await textsOf(table, "[role=row]", CELLS, "aria-rowindex")) if (index !== undefined) found.set(index, cells);
+    await scroller.evaluate((element) => element.scrollBy(0, element.clientHeight - 36));
+    expect(found.size, "rows seen by scrolling").toBe(expected + 1);
+  }).toPass({ intervals: [50] });
   return [...found].sort(([a], [b]) => Number(a) - Number(b)).map(([, cells]) => cells);
 }
 

@@ -51,7 +51,7 @@ export function DeadLetters({ reasons }: { reasons: readonly string[] }) {
             onChange={(value) => void setFilter({ reason: value === ANY ? null : value })}
             className="max-w-56"
           />
-          {rows.some((letter) => letter.state === "dead") ? <ReplayDialog reason={reason} /> : null}
+          <ReplayDialog reason={reason} isOffered={rows.some((letter) => letter.state === "dead")} />
         </div>
       }
     >

@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
+import { Fragment } from "react";
 import type { SessionWithTraces, Trace } from "@/api/schema";
 import { sessionQuery } from "@/api/traces";
 import { LongText } from "@/components/json-view";
@@ -49,10 +50,13 @@ function Body({ session }: { session: SessionWithTraces }) {
           [
             "Users",
             <span key="users">
-              {session.user_ids.map((user) => (
-                <Link key={user} href={`/users/${encodeURIComponent(user)}`} className="mr-2 text-accent hover:underline">
-                  {user}
-                </Link>
+              {session.user_ids.map((user, index) => (
+                <Fragment key={user}>
+                  {index === 0 ? "" : ", "}
+                  <Link href={`/users/${encodeURIComponent(user)}`} className="text-accent hover:underline">
+                    {user}
+                  </Link>
+                </Fragment>
               ))}
             </span>,
           ],
