@@ -1,15 +1,12 @@
 import { randomUUID } from "node:crypto";
 import AxeBuilder from "@axe-core/playwright";
 import { type APIRequestContext, type ConsoleMessage, type Page, expect, test as base } from "@playwright/test";
+import type { Gateway } from "./support/gateway";
+import { type Account, enterAs, newAccount, People, type Person } from "./support/people";
+import { sendTraffic, type Traffic } from "./support/traffic";
 
 const THEMES = ["light", "dark"] as const;
 const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-
-export interface Account {
-  email: string;
-  password: string;
-  workspace: string;
-}
 
 /** Fields of a trace as plain JSON; those that are left out get a plain value. */
 export type TraceFields = Readonly<Record<string, unknown>> & { trace_id?: string };
@@ -17,15 +14,15 @@ export type TraceFields = Readonly<Record<string, unknown>> & { trace_id?: strin
 interface Fixtures {
   /** Address of the gateway, as senders use it. */
   gatewayUrl: string;
-  /** A registered account with an empty workspace of its own. */
+  /** Somebody with an account and an empty workspace of their own. */
+  person: Person;
+  /** Their account. */
   account: Account;
-  /** The gateway, as the account: what pages show can be compared with what it answers. */
+  /** The gateway, as they see it: what pages show can be compared with what it answers. */
   api: APIRequestContext;
-  /** A page on which the account is signed in, at its home. */
+  /** A page on which that person is signed in, at their home. */
   signedIn: Page;
-  /** Sends one trace, with the account's key or the one given, and returns its id. */
-  sendTrace: (fields?: TraceFields, key?: string) => Promise<string>;
-  /** Sends one trace and waits until it can be read. */
+  /** Sends one trace of that person, waits until it can be read, and returns its id. */
   storeTrace: (fields?: TraceFields) => Promise<string>;
   /** Messages of the console that a test expects; each must be a part of one. */
   expectedMessages: string[];
@@ -33,7 +30,34 @@ interface Fixtures {
   quietConsole: void;
 }
 
-export const test = base.extend<Fixtures>({
+/** A workspace that tests share, and only read: making it takes longer than reading it. */
+export interface Seeded {
+  person: Person;
+  gateway: Gateway;
+  traffic: Traffic;
+}
+
+interface WorkerFixtures {
+  people: People;
+  seeded: Seeded;
+}
+
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  people: [
+    async ({ playwright }, use) => {
+      const people = new People(playwright.request, needed("E2E_DASHBOARD_URL"), needed("E2E_GATEWAY_URL"));
+      await use(people);
+      await people.close();
+    },
+    { scope: "worker" },
+  ],
+  seeded: [
+    async ({ people }, use) => {
+      const person = await people.register();
+      await use({ person, gateway: person.gateway, traffic: await sendTraffic(people, person) });
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
   baseURL: async ({}, use) => use(needed("E2E_DASHBOARD_URL")),
   gatewayUrl: async ({}, use) => use(needed("E2E_GATEWAY_URL")),
   expectedMessages: async ({}, use) => use([]),
@@ -50,61 +74,35 @@ export const test = base.extend<Fixtures>({
     },
     { auto: true },
   ],
-  account: async ({ playwright, gatewayUrl }, use) => {
-    const account = newAccount();
-    const request = await playwright.request.newContext({ baseURL: gatewayUrl });
-    const answer = await request.post("/api/v1/auth/register", {
-      data: { email: account.email, password: account.password, full_name: "Ada Lovelace", workspace_name: account.workspace },
-    });
-    expect(answer, await answer.text()).toBeOK();
-    await request.dispose();
-    await use(account);
-  },
-  api: async ({ playwright, gatewayUrl, account }, use) => {
-    const stranger = await playwright.request.newContext({ baseURL: gatewayUrl });
-    const { email, password } = account;
-    const { access_token: token } = (await (await stranger.post("/api/v1/auth/login", { data: { email, password } })).json()) as {
-      access_token: string;
-    };
-    await stranger.dispose();
-    const api = await playwright.request.newContext({ baseURL: gatewayUrl, extraHTTPHeaders: { authorization: `Bearer ${token}` } });
-    await use(api);
-    await api.dispose();
-  },
-  signedIn: async ({ page, account }, use) => {
-    await page.goto("/login");
-    await signIn(page, account);
-    await page.waitForURL("**/dashboard");
+  person: async ({ people }, use) => use(await people.register()),
+  account: async ({ person }, use) => use(person.account),
+  api: async ({ person }, use) => use(person.gateway.request),
+  signedIn: async ({ page, person }, use) => {
+    await enterAs(page.context(), person);
+    await page.goto("/dashboard");
     await use(page);
   },
-  sendTrace: async ({ playwright, gatewayUrl, api }, use) => {
-    const sender = await playwright.request.newContext({ baseURL: gatewayUrl });
-    let own: string | undefined;
-    await use(async (fields = {}, key) => {
-      if (key === undefined) own ??= await makeKey(api);
+  storeTrace: async ({ people, person }, use) => {
+    let key: string | undefined;
+    await use(async (fields = {}) => {
+      key ??= await people.key(person);
       const trace = { ...plainTrace(), ...fields };
-      const answer = await sender.post("/api/v1/traces", { data: trace, headers: { authorization: `Bearer ${key ?? own}` } });
-      expect(answer.status(), await answer.text()).toBe(202);
+      await person.gateway.post("/api/v1/traces", trace, { authorization: `Bearer ${key}` });
+      await person.gateway.until(`/api/v1/traces/${encodeURIComponent(trace.trace_id)}`);
       return trace.trace_id;
-    });
-    await sender.dispose();
-  },
-  storeTrace: async ({ api, sendTrace }, use) => {
-    await use(async (fields) => {
-      const id = await sendTrace(fields);
-      await expect.poll(async () => (await api.get(`/api/v1/traces/${encodeURIComponent(id)}`)).status()).toBe(200);
-      return id;
     });
   },
 });
 
-export { expect };
+/** Tests of pages that only read: the page is signed in at the shared workspace. */
+export const seededTest = test.extend({
+  page: async ({ page, seeded }, use) => {
+    await enterAs(page.context(), seeded.person);
+    await use(page);
+  },
+});
 
-/** An account that nobody has yet. */
-export function newAccount(): Account {
-  const unique = randomUUID().slice(0, 8);
-  return { email: `ada-${unique}@example.com`, password: `A-long-${unique}-password1`, workspace: `Engines ${unique}` };
-}
+export { expect, newAccount, type Account };
 
 /** Fills in and sends the form of the sign-in that the page shows. */
 export async function signIn(page: Page, { email, password }: Pick<Account, "email" | "password">): Promise<void> {
@@ -129,12 +127,6 @@ export async function expectAccessible(page: Page): Promise<void> {
     const found = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${theme} ${id}: ${node.html}\n${node.failureSummary}`));
     expect(found).toEqual([]);
   });
-}
-
-async function makeKey(api: APIRequestContext): Promise<string> {
-  const answer = await api.post("/api/v1/api-keys", { data: { name: "tests", scopes: ["ingest"] } });
-  expect(answer, await answer.text()).toBeOK();
-  return ((await answer.json()) as { key: string }).key;
 }
 
 function plainTrace() {

@@ -3,6 +3,9 @@ import { defineConfig } from "@playwright/test";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
 
+// What pages show in their zone is compared with what is computed here.
+process.env.TZ = "UTC";
+
 export default defineConfig({
   testDir: ".",
   testMatch: "*.spec.ts",

@@ -12,7 +12,7 @@ export function proxy(request: NextRequest): NextResponse {
   if (!isOpen && !isKnown) {
     const target = new URL("/login", request.url);
     if (pathname !== "/") target.searchParams.set("next", `${pathname}${search}`);
-    return NextResponse.redirect(target);
+    return NextResponse.redirect(target, { headers: { "cache-control": "no-store", "content-security-policy": "default-src 'none'; frame-ancestors 'none'" } });
   }
   const nonce = Buffer.from(crypto.randomUUID()).toString("base64");
   const policy = contentPolicy(nonce);
@@ -48,5 +48,5 @@ function contentPolicy(nonce: string): string {
 }
 
 export const config = {
-  matcher: [{ source: "/((?!api/|_next/|favicon|icon|health$|ready$).*)", missing: [{ type: "header", key: "next-router-prefetch" }] }],
+  matcher: ["/((?!api/|_next/|favicon|icon|health$|ready$).*)"],
 };

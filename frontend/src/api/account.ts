@@ -2,7 +2,6 @@ import { queryOptions, useQuery } from "@tanstack/react-query";
 import { useChange } from "@/api/change";
 import { bodyOf, client, dataOf } from "@/api/client";
 import type { InvitationRequest, KeyRequest, MeAnswer, PasswordChange, ProfileChange, RoleChange, WorkspaceUpdate } from "@/api/schema";
-import { useHydrated } from "@/lib/hydrated";
 
 export const accountKeys = {
   me: ["account", "me"] as const,
@@ -37,20 +36,26 @@ export const apiKeysQuery = () =>
     queryFn: async ({ signal }) => (await bodyOf(client.GET("/api/v1/api-keys", { signal }))).api_keys,
   });
 
-/**
- * Who is signed in; undefined until that is known.
- *
- * The frame asks for it too, and may have the answer before the page is drawn for the first time, which has to be as the server drew it.
- */
+/** Who is signed in; undefined until that is known. */
 export function useMe(): MeAnswer | undefined {
-  const { data } = useQuery(meQuery());
-  return useHydrated() ? data : undefined;
+  return useQuery(meQuery()).data;
 }
 
-/** Whether the caller may do something in the workspace, such as `cost:write`; false until that is known. The gateway decides in any case. */
-export function useMay(permission: string): boolean {
-  return useMe()?.permissions.includes(permission) ?? false;
+const NOTHING: readonly string[] = [];
+
+/** What the role of who is signed in allows in the workspace; nothing until that is known. The gateway decides in any case. */
+export function usePermissions(): readonly string[] {
+  return useMe()?.permissions ?? NOTHING;
 }
+
+/** Whether it allows something, such as `cost:write`. */
+export function useMay(permission: string): boolean {
+  return usePermissions().includes(permission);
+}
+
+/** Makes a workspace that the caller owns; the session stays in the one it is in. */
+export const createWorkspace = (name: string) =>
+  dataOf(client.POST("/api/v1/workspaces", { body: { name, description: "", timezone: "UTC" } }));
 
 export const useUpdateWorkspace = () =>
   useChange((body: WorkspaceUpdate) => dataOf(client.PUT("/api/v1/workspace", { body })), [accountKeys.me, accountKeys.workspaces]);

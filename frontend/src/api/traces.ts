@@ -1,5 +1,7 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { useChange } from "@/api/change";
 import { bodyOf, client, dataOf } from "@/api/client";
+import { FIGURES } from "@/api/figures";
 import { pagesQuery } from "@/api/pages";
 import type { paths } from "@/api/schema";
 
@@ -27,6 +29,12 @@ export const traceQuery = (traceId: string) =>
     queryFn: ({ signal }) => dataOf(client.GET("/api/v1/traces/{trace_id}", { params: { path: { trace_id: traceId } }, signal })),
   });
 
+/** Leaves the trace itself unread: it is gone. */
+export const useDeleteTrace = () =>
+  useChange(
+    (traceId: string) => bodyOf(client.DELETE("/api/v1/traces/{trace_id}", { params: { path: { trace_id: traceId } } })),
+    [[TRACES, "list"], [TRACES, "facets"], [TRACES, "sessions"], [TRACES, "session"], [TRACES, "users"], [TRACES, "user"], [FIGURES]],
+  );
 
 export const spanQuery = (traceId: string, spanId: string) =>
   queryOptions({

@@ -17,14 +17,19 @@ function nameOf(name: string, secure: boolean): string {
   return secure ? `__Host-${name}` : name;
 }
 
-/** Whether the browser reached this server over TLS. */
-export function isSecure(request: NextRequest): boolean {
-  const forwarded = request.headers.get("x-forwarded-proto")?.split(",")[0]?.trim();
-  return (forwarded ?? request.nextUrl.protocol.replace(":", "")) === "https";
+/** What of a request tells who sent it; handlers, the proxy and pages get it from Next in objects of their own. */
+interface Carried {
+  headers: Pick<Headers, "get">;
+  cookies: { get: (name: string) => { value: string } | undefined };
+}
+
+/** Whether the browser reached this server over TLS, which ends at a proxy before it. */
+function isSecure({ headers }: Pick<Carried, "headers">): boolean {
+  return headers.get("x-forwarded-proto")?.split(",")[0]?.trim() === "https";
 }
 
 /** The tokens that a request carries. */
-export function readTokens(request: NextRequest): { access: string | undefined; refresh: string | undefined } {
+export function readTokens(request: Carried): { access: string | undefined; refresh: string | undefined } {
   const secure = isSecure(request);
   return {
     access: request.cookies.get(nameOf(ACCESS, secure))?.value,

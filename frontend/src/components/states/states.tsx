@@ -46,13 +46,18 @@ export function NothingFound({ onClear, children }: { onClear?: () => void; chil
   );
 }
 
+/** Who is signed in may not do what was asked, and who can change that. */
+export function Forbidden({ children, className }: { children: ReactNode; className?: string }) {
+  return (
+    <Message icon={<Lock aria-hidden />} title="You may not see this" role="alert" {...(className ? { className } : {})}>
+      {children} An owner or administrator of the workspace can give you another role.
+    </Message>
+  );
+}
+
 export function ErrorState({ error, onRetry, className }: { error: Error; onRetry?: () => void; className?: string }) {
   if (error instanceof ApiError && error.status === 403) {
-    return (
-      <Message icon={<Lock aria-hidden />} title="You may not see this" role="alert" {...(className ? { className } : {})}>
-        {error.message} An owner or administrator of the workspace can give you another role.
-      </Message>
-    );
+    return <Forbidden {...(className ? { className } : {})}>{error.message}</Forbidden>;
   }
   const requestId = error instanceof ApiError ? error.requestId : null;
   return (

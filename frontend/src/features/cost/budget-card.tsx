@@ -2,12 +2,12 @@
 
 import { CircleAlert, CircleCheck, CircleX } from "lucide-react";
 import type { ReactNode } from "react";
+import { useMay } from "@/api/account";
 import type { Budget } from "@/api/schema";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { BudgetDialog } from "@/features/cost/budget-dialog";
 import { budgetScale } from "@/features/cost/budget";
-import { useMay } from "@/api/account";
 import { formatMoney, formatMonth, formatPercent } from "@/lib/format";
 
 const STATES: Readonly<Record<Exclude<Budget["state"], "none">, { tone: Tone; icon: typeof CircleCheck; label: string }>> = {

@@ -75,6 +75,7 @@ function Unpriced({ overview }: { overview: CostOverview }) {
   const { scope } = useRange();
   const pathWith = usePathWith();
   const mayPrice = useMay("write");
+  const mayRead = useMay("read");
   const models = useQuery(costByModelQuery({ ...scope, limit: MOST_MODELS }));
   const names = models.data?.filter((row) => row.unpriced_calls > 0).map((row) => nameOf("model", row.model)) ?? [];
   return (
@@ -105,9 +106,11 @@ function Unpriced({ overview }: { overview: CostOverview }) {
         ) : null}
         <p className="mt-1 text-muted">
           {mayPrice ? "Set a price" : "Have a member set a price"}, or send <code className="font-mono text-xs">cost_usd</code> with the span.{" "}
-          <Link href={pathWith("/traces", { cost_source: ["unpriced", "partial"] })} className="text-text underline underline-offset-2">
-            Show these traces
-          </Link>
+          {mayRead ? (
+            <Link href={pathWith("/traces", { cost_source: ["unpriced", "partial"] })} className="text-text underline underline-offset-2">
+              Show these traces
+            </Link>
+          ) : null}
         </p>
       </div>
     </div>

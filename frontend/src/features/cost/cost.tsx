@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { parseAsBoolean, useQueryState } from "nuqs";
+import { useMay } from "@/api/account";
 import { costOverviewQuery, costTrendQuery } from "@/api/figures";
 import type { CostOverview } from "@/api/schema";
 import { FactCard, FigureCard } from "@/components/figure-card";
@@ -76,13 +77,14 @@ function isEmpty(data: CostOverview): boolean {
 }
 
 function CostFigures({ data }: { data: CostOverview }) {
-  const { scope } = useRange();
+  const { chartScope } = useRange();
   const pathWith = usePathWith();
-  const trend = useQuery(costTrendQuery({ ...scope, limit: MODELS }));
+  const trend = useQuery(costTrendQuery({ ...chartScope, limit: MODELS }));
   const left = budgetLeft(data.budget);
+  const mayRead = useMay("read");
   return (
     <FigureGrid count={6}>
-      <FigureCard label="Spend" figure={data.cost_usd} format={formatMoney} better="down" href={pathWith("/traces", { sort: "-cost_usd" })} {...(trend.data ? { trend: trend.data.cost_usd } : {})} />
+      <FigureCard label="Spend" figure={data.cost_usd} format={formatMoney} better="down" {...(mayRead ? { href: pathWith("/traces", { sort: "-cost_usd" }) } : {})} {...(trend.data ? { trend: trend.data.cost_usd } : {})} />
       <FigureCard label="Cost per call" figure={data.cost_per_request_usd} format={formatMoney} better="down" />
       <FigureCard label="Cost per successful trace" figure={data.cost_per_success_usd} format={formatMoney} better="down" />
       <FactCard label="Budget left this month" value={formatMoney(data.budget.remaining_usd)} note={left} />
@@ -91,7 +93,7 @@ function CostFigures({ data }: { data: CostOverview }) {
         label="Unpriced spans"
         value={formatCount(data.unpriced_spans)}
         note={data.unpriced_spans === 0 ? "every span with tokens has a price" : `${formatShare(data.unpriced_share)} of spans with tokens`}
-        {...(data.unpriced_spans > 0 ? { href: pathWith("/traces", { cost_source: ["unpriced", "partial"] }) } : {})}
+        {...(mayRead && data.unpriced_spans > 0 ? { href: pathWith("/traces", { cost_source: ["unpriced", "partial"] }) } : {})}
       />
     </FigureGrid>
   );

@@ -12,13 +12,13 @@ export const MODELS = 6;
 
 /** Traces by how they ended. */
 export function OutcomeChart() {
-  const { scope } = useRange();
+  const { chartScope } = useRange();
   return (
     <TimeChart
       label="Requests by outcome"
       kind="bar"
       format={formatCount}
-      query={useQuery(throughputQuery(scope))}
+      query={useQuery(throughputQuery(chartScope))}
       chartOf={outcomeSeries}
       ask={throughputQuery}
       beforeOf={({ points }) => [
@@ -30,13 +30,13 @@ export function OutcomeChart() {
 
 /** Cost by model; cumulative from the start of the range on, or of each bucket. */
 export function CostChart({ isCumulative = false }: { isCumulative?: boolean }) {
-  const { scope } = useRange();
+  const { chartScope } = useRange();
   return (
     <TimeChart
       label={isCumulative ? "Cumulative cost by model" : "Cost by model"}
       kind="area"
       format={formatMoney}
-      query={useQuery(costTrendQuery({ ...scope, limit: MODELS }))}
+      query={useQuery(costTrendQuery({ ...chartScope, limit: MODELS }))}
       chartOf={isCumulative ? cumulativeCostSeries : costSeries}
       ask={(before) => costTrendQuery({ ...before, limit: 1 })}
       beforeOf={({ times, cost_usd, cumulative_usd }) => [

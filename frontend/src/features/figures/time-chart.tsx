@@ -20,7 +20,8 @@ interface TimeChartProps<Data extends Charted, Key extends QueryKey> extends Pic
 /** A chart over the range of the page: drawing over it zooms, and comparing adds the period before. */
 export function TimeChart<Data extends Charted, Key extends QueryKey>({ query, chartOf, ask, beforeOf, ...look }: TimeChartProps<Data, Key>) {
   const { setState } = useRange();
-  const { data } = query;
+  // What stands there until the answer comes is of another range, with buckets of another length.
+  const data = query.isPlaceholderData ? undefined : query.data;
   const times = data ? chartOf(data).points.map(({ time }) => time) : [];
   const { before, problem } = useBefore(data, times, ask);
   return (

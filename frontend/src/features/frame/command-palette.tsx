@@ -7,11 +7,12 @@ import { useTheme } from "next-themes";
 import { useRouter, useSearchParams } from "next/navigation";
 import { Dialog as Primitive } from "radix-ui";
 import { type ReactNode, useState } from "react";
+import { usePermissions } from "@/api/account";
 import { agentsQuery } from "@/api/figures";
 import { useFocusReturn } from "@/components/ui/focus-return";
-import { DESTINATIONS } from "@/features/frame/navigation";
+import { navigationFor } from "@/features/frame/navigation";
 import { useShell } from "@/features/frame/shell-context";
-import { carriedOver } from "@/features/range/range";
+import { carriedOver, pathWith } from "@/features/range/range";
 
 const row = "flex h-9 items-center gap-2.5 rounded-md px-2 text-sm data-[selected=true]:bg-raised [&_svg]:size-4 [&_svg]:text-muted";
 const heading = "[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-faint";
@@ -47,7 +48,9 @@ function Palette({ onDone }: { onDone: () => void }) {
   const { resolvedTheme, setTheme } = useTheme();
   const carried = carriedOver(new URLSearchParams(useSearchParams()));
   const [typed, setTyped] = useState("");
-  const agents = useQuery({ ...agentsQuery({ range: "30d" }), staleTime: 60_000 });
+  const permissions = usePermissions();
+  const mayRead = permissions.includes("read");
+  const agents = useQuery({ ...agentsQuery({ range: "30d" }), staleTime: 60_000, enabled: mayRead });
   const text = typed.trim();
 
   function run(action: () => void) {
@@ -67,16 +70,18 @@ function Palette({ onDone }: { onDone: () => void }) {
       <Command.List className="max-h-96 overflow-y-auto p-1.5">
         <Command.Empty className="px-2 py-6 text-center text-sm text-muted">Nothing found</Command.Empty>
         <Command.Group heading="Pages" className={heading}>
-          {DESTINATIONS.map(({ href, label, icon: Icon }) => (
-            <Item key={href} value={label} onSelect={() => go(`${href}${carried}`)} icon={<Icon aria-hidden />}>
-              {label}
-            </Item>
-          ))}
+          {navigationFor(permissions).flatMap(({ destinations }) =>
+            destinations.map(({ href, label, icon: Icon }) => (
+              <Item key={href} value={label} onSelect={() => go(`${href}${carried}`)} icon={<Icon aria-hidden />}>
+                {label}
+              </Item>
+            )),
+          )}
         </Command.Group>
         <Command.Group heading="Agents" className={heading}>
           {(agents.data ?? []).map(({ agent_id: agent }) =>
             agent === null ? null : (
-              <Item key={agent} value={`agent ${agent}`} onSelect={() => go(`/traces?agent_id=${encodeURIComponent(agent)}`)} icon={<Bot aria-hidden />}>
+              <Item key={agent} value={`agent ${agent}`} onSelect={() => go(pathWith("/traces", new URLSearchParams(), { agent_id: agent }))} icon={<Bot aria-hidden />}>
                 {agent}
               </Item>
             ),
@@ -91,7 +96,7 @@ function Palette({ onDone }: { onDone: () => void }) {
           </Item>
         </Command.Group>
         {/* Last, so that what the words name comes first; an id names nothing else. */}
-        {text === "" ? null : (
+        {text === "" || !mayRead ? null : (
           <Command.Group heading="Traces" className={heading} forceMount>
             <Item value={`open trace ${text}`} onSelect={() => go(`/traces/${encodeURIComponent(text)}`)} forceMount icon={<ListTree aria-hidden />}>
               Open trace <span className="truncate font-mono text-xs">{text}</span>

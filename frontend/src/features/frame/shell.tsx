@@ -1,9 +1,13 @@
 "use client";
 
+import { useQuery } from "@tanstack/react-query";
 import { Menu as MenuIcon, Search } from "lucide-react";
 import dynamic from "next/dynamic";
 import { type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
+import { meQuery } from "@/api/account";
+import type { MeAnswer } from "@/api/schema";
 import { Button } from "@/components/ui/button";
+import { Admission } from "@/features/frame/admission";
 import type { Overlay } from "@/features/frame/overlays";
 import { ShellContext } from "@/features/frame/shell-context";
 import { Shortcuts } from "@/features/frame/shortcuts";
@@ -18,8 +22,16 @@ const STIRRINGS = ["pointermove", "pointerdown", "keydown"] as const;
 const loadOverlays = () => import("@/features/frame/overlays").then((module) => module.Overlays);
 const Overlays = dynamic(loadOverlays, { ssr: false });
 
+interface ShellProps {
+  /** Who asked for the page; null where only the browser can find out. */
+  caller: MeAnswer | null;
+  children: ReactNode;
+}
+
 /** The frame around every page of someone who has signed in. */
-export function Shell({ children }: { children: ReactNode }) {
+export function Shell({ caller, children }: ShellProps) {
+  // What the server found out is there for all parts before they would ask for it.
+  useQuery({ ...meQuery(), ...(caller ? { initialData: caller } : {}) });
   const [collapsed, setCollapsed] = useStored("aobs.sidebar", "open");
   const [overlay, setOverlay] = useState<Overlay | null>(null);
   const [isOverlayLoaded, setOverlayLoaded] = useState(false);
@@ -70,7 +82,9 @@ export function Shell({ children }: { children: ReactNode }) {
               </Button>
             </div>
             <main id="content" tabIndex={-1} className="min-w-0 flex-1 outline-none">
-              <Suspense>{children}</Suspense>
+              <Suspense>
+                <Admission>{children}</Admission>
+              </Suspense>
             </main>
           </div>
         </div>

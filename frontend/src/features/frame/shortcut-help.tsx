@@ -2,7 +2,8 @@
 
 import { Dialog } from "@/components/ui/dialog";
 import { Kbd } from "@/components/ui/kbd";
-import { DESTINATIONS } from "@/features/frame/navigation";
+import { usePermissions } from "@/api/account";
+import { navigationFor } from "@/features/frame/navigation";
 
 interface ShortcutHelpProps {
   open: boolean;
@@ -11,10 +12,12 @@ interface ShortcutHelpProps {
 
 /** What keys do. */
 export function ShortcutHelp({ open, onOpenChange }: ShortcutHelpProps) {
+  const destinations = navigationFor(usePermissions()).flatMap((group) => group.destinations);
+  const shortcuts: readonly (readonly [string, string])[] = [...ANYWHERE, ...destinations.map(({ key, label }) => [`g ${key}`, label] as const), ...ON_PAGES];
   return (
     <Dialog title="Keyboard shortcuts" open={open} onOpenChange={onOpenChange}>
       <dl className="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-2 text-sm">
-        {SHORTCUTS.map(([keys, meaning]) => (
+        {shortcuts.map(([keys, meaning]) => (
           <div key={meaning} className="contents">
             <dt className="flex gap-1">
               {keys.split(" ").map((key) => (
@@ -29,14 +32,15 @@ export function ShortcutHelp({ open, onOpenChange }: ShortcutHelpProps) {
   );
 }
 
-const SHORTCUTS: readonly (readonly [string, string])[] = [
+const ANYWHERE = [
   ["⌘ K", "Search and commands"],
   ["/", "To the search of the page"],
-  ...DESTINATIONS.map(({ key, label }) => [`g ${key}`, label] as const),
+] as const;
+const ON_PAGES = [
   ["j k", "Next and previous row"],
   ["Enter", "Open the row"],
   ["[ ]", "Previous and next trace"],
   ["e", "Next error of a trace"],
   ["Esc", "Close"],
   ["?", "This list"],
-];
+] as const;

@@ -1,8 +1,9 @@
 "use client";
 
 import { useRouter, useSearchParams } from "next/navigation";
-import { useEffect } from "react";
-import { DESTINATIONS } from "@/features/frame/navigation";
+import { useEffect, useMemo } from "react";
+import { usePermissions } from "@/api/account";
+import { navigationFor } from "@/features/frame/navigation";
 import { useShell } from "@/features/frame/shell-context";
 import { carriedOver } from "@/features/range/range";
 import { isForPage } from "@/lib/keys";
@@ -15,6 +16,8 @@ export function Shortcuts() {
   const router = useRouter();
   const shell = useShell();
   const carried = carriedOver(new URLSearchParams(useSearchParams()));
+  const permissions = usePermissions();
+  const destinations = useMemo(() => navigationFor(permissions).flatMap((group) => group.destinations), [permissions]);
 
   useEffect(() => {
     let sequenceUntil = 0;
@@ -27,7 +30,7 @@ export function Shortcuts() {
       if (!isForPage(event)) return;
       if (performance.now() < sequenceUntil) {
         sequenceUntil = 0;
-        const destination = DESTINATIONS.find(({ key }) => key === event.key);
+        const destination = destinations.find(({ key }) => key === event.key);
         if (destination) {
           event.preventDefault();
           router.push(`${destination.href}${carried}`);
@@ -46,7 +49,7 @@ export function Shortcuts() {
     }
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [router, shell, carried]);
+  }, [router, shell, carried, destinations]);
 
   return null;
 }

@@ -2,7 +2,8 @@
 
 import Link from "next/link";
 import { usePathname, useSearchParams } from "next/navigation";
-import { BRAND_ICON as Brand, NAVIGATION } from "@/features/frame/navigation";
+import { usePermissions } from "@/api/account";
+import { BRAND_ICON as Brand, navigationFor } from "@/features/frame/navigation";
 import { AccountMenu } from "@/features/frame/account-menu";
 import { WorkspaceSwitcher } from "@/features/frame/workspace-switcher";
 import { carriedOver } from "@/features/range/range";
@@ -30,7 +31,7 @@ function Navigation({ collapsed, onNavigate }: { collapsed: boolean; onNavigate?
   const carried = carriedOver(new URLSearchParams(useSearchParams()));
   return (
     <nav aria-label="Main" className="mt-1 flex min-h-0 flex-col gap-3 overflow-y-auto">
-      {NAVIGATION.map((group) => (
+      {navigationFor(usePermissions()).map((group) => (
         <div key={group.label}>
           <p className={cn("px-2 py-1 text-xs text-faint", collapsed && "sr-only")}>{group.label}</p>
           <ul className="grid gap-px">

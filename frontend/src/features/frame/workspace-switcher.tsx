@@ -1,10 +1,12 @@
 "use client";
 
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Check, ChevronsUpDown } from "lucide-react";
+import { Check, ChevronsUpDown, Plus } from "lucide-react";
+import { useState } from "react";
 import { meQuery, workspacesQuery } from "@/api/account";
 import { session } from "@/api/client";
-import { Menu, MenuContent, MenuItem, MenuLabel, MenuTrigger } from "@/components/ui/menu";
+import { Menu, MenuContent, MenuItem, MenuLabel, MenuSeparator, MenuTrigger } from "@/components/ui/menu";
+import { NewWorkspace } from "@/features/frame/new-workspace";
 import { cn } from "@/lib/cn";
 import { loadPage } from "@/lib/load-page";
 
@@ -16,6 +18,7 @@ export function WorkspaceSwitcher({ collapsed }: { collapsed: boolean }) {
     // Nothing that was loaded belongs to the other workspace.
     onSuccess: () => loadPage("/dashboard"),
   });
+  const [isCreating, setCreating] = useState(false);
   const current = me.data?.workspace;
   const name = current?.name ?? "Workspace";
   return (
@@ -49,7 +52,13 @@ export function WorkspaceSwitcher({ collapsed }: { collapsed: boolean }) {
           </MenuItem>
         ))}
         {change.error ? <p className="px-2 py-1 text-xs text-bad">{change.error.message}</p> : null}
+        <MenuSeparator />
+        <MenuItem onSelect={() => setCreating(true)}>
+          <Plus aria-hidden />
+          New workspace…
+        </MenuItem>
       </MenuContent>
+      <NewWorkspace open={isCreating} onOpenChange={setCreating} />
     </Menu>
   );
 }

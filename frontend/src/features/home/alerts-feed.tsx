@@ -4,12 +4,13 @@ import { useQuery } from "@tanstack/react-query";
 import { ShieldCheck, TriangleAlert } from "lucide-react";
 import Link from "next/link";
 import { recentAlertsQuery } from "@/api/figures";
+import type { Alert } from "@/api/schema";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
-import { useRange } from "@/features/range/range";
+import { pathWith, useRange } from "@/features/range/range";
 
 const ROWS = 8;
 
@@ -35,7 +36,7 @@ export function AlertsFeed() {
                       {alert.severity === "critical" ? "Critical" : "Warning"}
                     </Badge>
                     <Link
-                      href={`/traces?${tracesOf(alert.agent_id, alert.started_at, alert.ended_at, alert.type)}`}
+                      href={tracesOf(alert)}
                       className="min-w-0 truncate text-sm font-medium hover:underline"
                     >
                       {alert.title}
@@ -56,11 +57,11 @@ export function AlertsFeed() {
 }
 
 /** The list of the traces that an alert is about. */
-function tracesOf(agent: string | null, from: string, to: string | null, type: string): string {
-  const query = new URLSearchParams({ from: new Date(from).toISOString() });
-  if (to !== null) query.set("to", new Date(to).toISOString());
-  if (agent !== null) query.set("agent_id", agent);
-  if (type === "error_rate") query.set("has_error", "true");
-  else query.set("sort", "-duration_ms");
-  return query.toString();
+function tracesOf({ agent_id, started_at, ended_at, type }: Alert): string {
+  const range = new URLSearchParams({ from: new Date(started_at).toISOString() });
+  if (ended_at !== null) range.set("to", new Date(ended_at).toISOString());
+  return pathWith("/traces", range, {
+    ...(agent_id === null ? {} : { agent_id }),
+    ...(type === "error_rate" ? { has_error: "true" } : { sort: "-duration_ms" }),
+  });
 }

@@ -1,7 +1,7 @@
 "use client";
 
 import { KeyRound } from "lucide-react";
-import { useCreateKey } from "@/api/account";
+import { useCreateKey, useMay } from "@/api/account";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
@@ -16,6 +16,7 @@ export function FirstTrace() {
   const { gatewayUrl } = usePlatform();
   const create = useCreateKey();
   const key = create.data?.key;
+  const mayMakeKeys = useMay("keys");
   const ways = snippets(gatewayUrl, key ?? PLACEHOLDER);
   return (
     <div className="mx-auto w-full max-w-3xl py-6">
@@ -34,6 +35,8 @@ export function FirstTrace() {
                 </div>
                 <p className="mt-2 text-sm text-muted">Keep it now: it is shown this once. It may send, and read nothing.</p>
               </div>
+            ) : !mayMakeKeys ? (
+              <p className="text-sm text-muted">Ask an owner, administrator or member of the workspace for one: your role may not make keys.</p>
             ) : (
               <div className="flex flex-wrap items-center gap-3">
                 <Button variant="primary" onClick={() => create.mutate({ name: "First key", scopes: ["ingest"] })} disabled={create.isPending}>

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useMay } from "@/api/account";
 import { activityQuery } from "@/api/figures";
 
 /** Without live events the first trace is looked for this often. */
@@ -6,8 +7,10 @@ const LOOK_MS = 3_000;
 
 /** Whether the workspace has a trace of the last month; undefined until that is known. */
 export function useHasTraces(): boolean | undefined {
+  const mayRead = useMay("read");
   const activity = useQuery({
     ...activityQuery({ limit: 1 }),
+    enabled: mayRead,
     refetchInterval: (query) => (query.state.data?.length === 0 ? LOOK_MS : false),
   });
   return activity.data === undefined ? undefined : activity.data.length > 0;

@@ -32,7 +32,6 @@ export function DeadLetters({ reasons }: { reasons: readonly string[] }) {
   );
   const [opened, setOpened] = useState<DeadLetter | null>(null);
   const letters = useInfiniteQuery(deadLettersQuery({ ...(state ? { state } : {}), ...(reason ? { reason } : {}) }));
-  const isAllowed = letters.data !== undefined;
   const rows = letters.data?.pages.flatMap((page) => page.data) ?? [];
   const known = [...new Set([...reasons, ...rows.map((letter) => letter.reason), ...(reason ? [reason] : [])])].sort();
   const isFiltered = state !== null || reason !== null;
@@ -40,24 +39,22 @@ export function DeadLetters({ reasons }: { reasons: readonly string[] }) {
     <Card
       title="Dead letters"
       aside={
-        isAllowed ? (
-          <div className="flex flex-wrap items-center gap-2">
-            <Select
-              label="State"
-              value={state ?? ANY}
-              options={[{ value: ANY, label: "Any state" }, ...LETTER_STATES.map((value) => ({ value: value as string, label: letterStateLabel(value) }))]}
-              onChange={(value) => void setFilter({ state: LETTER_STATES.find((name) => name === value) ?? null })}
-            />
-            <Select
-              label="Reason"
-              value={reason ?? ANY}
-              options={[{ value: ANY, label: "Any reason" }, ...known.map((value) => ({ value, label: reasonText(value) }))]}
-              onChange={(value) => void setFilter({ reason: value === ANY ? null : value })}
-              className="max-w-56"
-            />
-            {rows.some((letter) => letter.state === "dead") ? <ReplayDialog reason={reason} /> : null}
-          </div>
-        ) : null
+        <div className="flex flex-wrap items-center gap-2">
+          <Select
+            label="State"
+            value={state ?? ANY}
+            options={[{ value: ANY, label: "Any state" }, ...LETTER_STATES.map((value) => ({ value: value as string, label: letterStateLabel(value) }))]}
+            onChange={(value) => void setFilter({ state: LETTER_STATES.find((name) => name === value) ?? null })}
+          />
+          <Select
+            label="Reason"
+            value={reason ?? ANY}
+            options={[{ value: ANY, label: "Any reason" }, ...known.map((value) => ({ value, label: reasonText(value) }))]}
+            onChange={(value) => void setFilter({ reason: value === ANY ? null : value })}
+            className="max-w-56"
+          />
+          <ReplayDialog reason={reason} isOffered={rows.some((letter) => letter.state === "dead")} />
+        </div>
       }
     >
       <QueryView query={letters} skeleton={<TableSkeleton rows={4} />}>

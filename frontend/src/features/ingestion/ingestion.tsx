@@ -20,6 +20,7 @@ import { formatCount, formatDuration, formatExact, formatPerSecond, toNumber } f
 export function Ingestion() {
   const { scope } = useRange();
   const { range, from, to } = scope;
+  const mayReplay = useMay("admin");
   const health = useQuery(ingestionHealthQuery({ ...(range ? { range } : {}), ...(from ? { from } : {}), ...(to ? { to } : {}) }));
   return (
     <>
@@ -28,8 +29,13 @@ export function Ingestion() {
         <QueryView query={health} skeleton={<HealthSkeleton />}>
           {(data) => <Health health={data} />}
         </QueryView>
-        {/* Where nothing of ingestion may be seen, one refusal says so. */}
-        {health.error === null || health.data !== undefined ? <DeadLetters reasons={health.data?.by_reason.map(({ reason }) => reason) ?? []} /> : null}
+        {mayReplay ? (
+          <DeadLetters reasons={health.data?.by_reason.map(({ reason }) => reason) ?? []} />
+        ) : (
+          <Card title="Dead letters">
+            <p className="text-sm text-muted">Owners and administrators of the workspace see what could not be stored, and replay it.</p>
+          </Card>
+        )}
       </PageBody>
     </>
   );

@@ -9,8 +9,14 @@ import { Dialog, DialogClose } from "@/components/ui/dialog";
 import { reasonText } from "@/features/ingestion/accounts";
 import { formatExact } from "@/lib/format";
 
+interface ReplayDialogProps {
+  reason: string | null;
+  /** Whether there is something to replay; what came of it is told in any case. */
+  isOffered: boolean;
+}
+
 /** Replays all dead letters, or those of a reason; the gateway takes a thousand at a time. */
-export function ReplayDialog({ reason }: { reason: string | null }) {
+export function ReplayDialog({ reason, isOffered }: ReplayDialogProps) {
   const [isOpen, setOpen] = useState(false);
   const replay = useReplay();
   const what = reason === null ? "all dead letters" : `all with the reason “${reasonText(reason)}”`;
@@ -26,10 +32,12 @@ export function ReplayDialog({ reason }: { reason: string | null }) {
       open={isOpen}
       onOpenChange={show}
       trigger={
-        <Button>
-          <RotateCcw aria-hidden />
-          {reason === null ? "Replay all" : "Replay all of this reason"}
-        </Button>
+        isOffered ? (
+          <Button>
+            <RotateCcw aria-hidden />
+            {reason === null ? "Replay all" : "Replay all of this reason"}
+          </Button>
+        ) : null
       }
     >
       <div className="grid gap-4">

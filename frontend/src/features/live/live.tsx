@@ -2,6 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from "react";
+import { usePermissions } from "@/api/account";
 import { FIGURES } from "@/api/figures";
 import { INGESTION, JOBS } from "@/api/operations";
 import { TRACES } from "@/api/traces";
@@ -48,11 +49,17 @@ export function staleAfter(event: string): readonly string[] | null {
 /** Keeps what is on the screen up to date with what happens in the workspace. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const queryClient = useQueryClient();
-  const [state, setState] = useState<LiveState>("connecting");
+  const permissions = usePermissions();
+  const isKnown = permissions.length > 0;
+  // Events tell of traces.
+  const mayListen = permissions.includes("read");
+  const [socketState, setState] = useState<LiveState>("connecting");
+  const state = isKnown && !mayListen ? "polling" : socketState;
   const [lastEventAt, setLastEventAt] = useState<Date | null>(null);
   const listeners = useRef(new Set<(event: LiveEvent) => void>());
 
   useEffect(() => {
+    if (!mayListen) return;
     const due = new Set<string>();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const renew = () => {
@@ -75,7 +82,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       connection.close();
       clearTimeout(timer);
     };
-  }, [queryClient]);
+  }, [queryClient, mayListen]);
 
   useEffect(() => {
     if (state !== "polling") return;

@@ -58,10 +58,10 @@ export function Performance() {
 }
 
 function PerformanceFigures({ data }: { data: PerformanceOverview }) {
-  const { scope } = useRange();
+  const { chartScope } = useRange();
   const pathWith = usePathWith();
-  const latency = useQuery(latencyOverTimeQuery(scope)).data;
-  const throughput = useQuery(throughputQuery(scope)).data;
+  const latency = useQuery(latencyOverTimeQuery(chartScope)).data;
+  const throughput = useQuery(throughputQuery(chartScope)).data;
   const slow = pathWith("/traces", { sort: "-duration_ms" });
   const trend = (key: Parameters<typeof latencyTrend>[1]) => (latency ? { trend: latencyTrend(latency, key) } : {});
   return (
@@ -86,7 +86,7 @@ function PerformanceFigures({ data }: { data: PerformanceOverview }) {
 }
 
 function PercentilesCard() {
-  const { scope } = useRange();
+  const { chartScope } = useRange();
   const [measure, setMeasure] = useQueryState("measure", parseAsStringLiteral(MEASURES).withDefault("latency"));
   const series = measure === "latency" ? LATENCIES : FIRST_TOKENS;
   return (
@@ -95,7 +95,7 @@ function PercentilesCard() {
         label={measure === "latency" ? "Latency percentiles" : "Time to first token, percentiles"}
         kind="line"
         format={formatDuration}
-        query={useQuery(latencyOverTimeQuery(scope))}
+        query={useQuery(latencyOverTimeQuery(chartScope))}
         chartOf={(data) => latencySeries(data, series)}
         ask={latencyOverTimeQuery}
         beforeOf={(before) => beforePercentiles(before, series)}

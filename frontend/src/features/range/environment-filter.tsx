@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { ChevronDown, Layers } from "lucide-react";
+import { useMay } from "@/api/account";
 import { facetsQuery } from "@/api/traces";
 import { Button } from "@/components/ui/button";
 import { Menu, MenuCheck, MenuContent, MenuItem, MenuLabel, MenuSeparator, MenuTrigger } from "@/components/ui/menu";
@@ -10,7 +11,7 @@ import { useRange } from "@/features/range/range";
 /** Chooses environments; those of the last month are offered. */
 export function EnvironmentFilter() {
   const { state, setState } = useRange();
-  const facets = useQuery({ ...facetsQuery({ range: "30d", facets: ["environment"], limit: 50 }), staleTime: 60_000 });
+  const facets = useQuery({ ...facetsQuery({ range: "30d", facets: ["environment"], limit: 50 }), staleTime: 60_000, enabled: useMay("read") });
   const found = facets.data?.facets[0]?.values.map((entry) => entry.value) ?? [];
   const names = [...new Set([...found, ...state.environment])].sort();
   if (names.length === 0) return null;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { pathWith } from "@/features/range/range";
+import { chartScopeOf, pathWith, type RangeState } from "@/features/range/range";
 
 const SEARCH = new URLSearchParams("range=7d&environment=production,staging&compare=1&users_sort=-cost&by=tool");
 
@@ -15,4 +15,18 @@ it("adds filters whose values hold commas and signs", () => {
 
 it("leaves an address without parameters bare", () => {
   expect(pathWith("/usage", new URLSearchParams("by=tool"))).toBe("/usage");
+});
+
+const NOW = Date.parse("2026-11-10T00:00:00Z");
+const state = (from: string | null, to: string | null, compare = true): RangeState => ({ range: "24h", from, to, compare, environment: [], agent_id: [] });
+
+it.each([
+  ["a preset", state(null, null), undefined],
+  ["two days, whose period before is older than fine buckets are", state("2026-11-08T00:00:00Z", "2026-11-10T00:00:00Z"), "1h"],
+  ["the same up to now", state("2026-11-08T00:00:00Z", null), "1h"],
+  ["the same without a comparison", state("2026-11-08T00:00:00Z", null, false), undefined],
+  ["a day, whose period before has fine buckets too", state("2026-11-09T00:00:00Z", "2026-11-10T00:00:00Z"), undefined],
+  ["days that are old themselves", state("2026-11-04T00:00:00Z", "2026-11-06T00:00:00Z"), undefined],
+])("chooses buckets that can be compared for %s", (_, given, granularity) => {
+  expect(chartScopeOf(given, NOW).granularity).toBe(granularity);
 });

@@ -57,7 +57,20 @@ export interface RangeState {
 export function useRange() {
   const [state, setState] = useQueryStates(PARSERS, { history: "push" });
   const scope = useMemo(() => scopeOf(state), [state]);
-  return { state, setState, scope };
+  const chartScope = useMemo(() => chartScopeOf(state), [state]);
+  return { state, setState, scope, chartScope };
+}
+
+/** Buckets shorter than an hour are kept for so long. */
+const FINE_MS = 3 * 86_400_000;
+
+/** What charts over time ask for: buckets that the period before has too, where the page compares with it. */
+export function chartScopeOf(state: RangeState, now = Date.now()): Scope & { granularity?: string } {
+  const scope = scopeOf(state);
+  if (!state.compare || state.from === null) return scope;
+  const from = Date.parse(state.from);
+  const before = 2 * from - (state.to === null ? now : Date.parse(state.to));
+  return before < now - FINE_MS && from >= now - FINE_MS ? { ...scope, granularity: "1h" } : scope;
 }
 
 export function scopeOf(state: RangeState): Scope {

@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
+import { Fragment } from "react";
 import type { SessionWithTraces, Trace } from "@/api/schema";
 import { sessionQuery } from "@/api/traces";
 import { LongText } from "@/components/json-view";
@@ -13,6 +14,7 @@ import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
 import { StatStrip } from "@/components/stat-strip";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
+import { pathWith } from "@/features/range/range";
 import { formatCount, formatDuration, formatMoney, formatTimestamp } from "@/lib/format";
 
 /** What was said in a session, trace by trace. */
@@ -48,10 +50,13 @@ function Body({ session }: { session: SessionWithTraces }) {
           [
             "Users",
             <span key="users">
-              {session.user_ids.map((user) => (
-                <Link key={user} href={`/users/${encodeURIComponent(user)}`} className="mr-2 text-accent hover:underline">
-                  {user}
-                </Link>
+              {session.user_ids.map((user, index) => (
+                <Fragment key={user}>
+                  {index === 0 ? "" : ", "}
+                  <Link href={`/users/${encodeURIComponent(user)}`} className="text-accent hover:underline">
+                    {user}
+                  </Link>
+                </Fragment>
               ))}
             </span>,
           ],
@@ -66,7 +71,7 @@ function Body({ session }: { session: SessionWithTraces }) {
       {session.traces_cursor ? (
         <p className="text-sm text-muted">
           The first {formatCount(session.traces.length)} traces are shown.{" "}
-          <Link href={`/traces?session_id=${encodeURIComponent(session.session_id)}&range=90d&sort=start_time`} className="text-accent hover:underline">
+          <Link href={pathWith("/traces", new URLSearchParams({ range: "90d" }), { session_id: session.session_id, sort: "start_time" })} className="text-accent hover:underline">
             All of them
           </Link>
         </p>

@@ -12,7 +12,6 @@ import { Account } from "@/features/settings/account";
 import { General } from "@/features/settings/general";
 import { Keys } from "@/features/settings/keys";
 import { Team } from "@/features/settings/team";
-import { useHydrated } from "@/lib/hydrated";
 
 const TABS = [
   { name: "general", label: "General", permission: "workspace:read", content: General },
@@ -24,19 +23,13 @@ const NAMES = TABS.map((tab) => tab.name);
 
 export function Settings() {
   const me = useQuery(meQuery());
-  // The frame may know who is signed in before this is drawn for the first time, which has to be as the server drew it.
-  const isHydrated = useHydrated();
   return (
     <>
       <PageHeader title="Settings" />
       <PageBody>
-        {isHydrated ? (
-          <QueryView query={me} skeleton={<Skeleton className="h-96 max-w-3xl" />}>
-            {(caller) => <Sections caller={caller} />}
-          </QueryView>
-        ) : (
-          <Skeleton className="h-96 max-w-3xl" />
-        )}
+        <QueryView query={me} skeleton={<Skeleton className="h-96 max-w-3xl" />}>
+          {(caller) => <Sections caller={caller} />}
+        </QueryView>
       </PageBody>
     </>
   );

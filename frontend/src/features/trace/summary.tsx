@@ -5,6 +5,7 @@ import type { TraceWithSpans } from "@/api/schema";
 import { StatusBadge } from "@/components/status";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Tooltip } from "@/components/ui/tooltip";
+import { pathWith } from "@/features/range/range";
 import { COST_SOURCES } from "@/features/trace/provenance";
 import { TagList } from "@/features/trace/span-panel";
 import { formatCount, formatDuration, formatExact, formatMoney, formatTimestamp, shortId } from "@/lib/format";
@@ -34,7 +35,7 @@ export function Summary({ trace }: { trace: TraceWithSpans }) {
           {formatCount(trace.llm_call_count)} model · {formatCount(trace.tool_call_count)} tool
         </Item>
         {trace.models.length > 0 ? <Item name="Model">{trace.models.join(", ")}</Item> : null}
-        {trace.agent_id ? <Item name="Agent">{linkTo(`/traces?agent_id=${encodeURIComponent(trace.agent_id)}`, trace.agent_id)}</Item> : null}
+        {trace.agent_id ? <Item name="Agent">{linkTo(pathWith("/traces", new URLSearchParams(), { agent_id: trace.agent_id }), trace.agent_id)}</Item> : null}
         {trace.session_id ? <Item name="Session">{linkTo(`/sessions/${encodeURIComponent(trace.session_id)}`, shortId(trace.session_id, 20))}</Item> : null}
         {trace.user_id ? <Item name="User">{linkTo(`/users/${encodeURIComponent(trace.user_id)}`, shortId(trace.user_id, 20))}</Item> : null}
         {trace.environment ? <Item name="Environment">{trace.environment}</Item> : null}

@@ -6,6 +6,7 @@ import { useRouter } from "next/navigation";
 import { parseAsString, parseAsStringLiteral, useQueryState } from "nuqs";
 import dynamic from "next/dynamic";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
+import { useMay } from "@/api/account";
 import { ApiError } from "@/api/errors";
 import { EmptyState, ErrorState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
@@ -13,6 +14,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { CompareDialog } from "@/features/compare/compare-dialog";
 import { PageHeader } from "@/features/frame/page-header";
 import { isForPage } from "@/lib/keys";
+import { DeleteTrace } from "@/features/trace/delete-trace";
 import { SpanPanel } from "@/features/trace/span-panel";
 import { SpanTree } from "@/features/trace/span-tree";
 import { Summary } from "@/features/trace/summary";
@@ -49,6 +51,7 @@ export function TracePage({ traceId }: { traceId: string }) {
   const shown = useDeferredValue(selected);
   const span = shown === null ? undefined : tree.nodes[tree.byId.get(shown) ?? -1]?.span;
   const router = useRouter();
+  const mayDelete = useMay("admin");
 
   function select(spanId: string) {
     const above = ancestors(tree, spanId);
@@ -117,6 +120,7 @@ export function TracePage({ traceId }: { traceId: string }) {
               <Link2 aria-hidden />
               Copy link
             </Button>
+            {mayDelete && trace.data ? <DeleteTrace traceId={trace.data.trace_id} /> : null}
           </>
         }
       />

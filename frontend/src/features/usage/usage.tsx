@@ -20,10 +20,10 @@ import { formatCount } from "@/lib/format";
 const AGENTS = 7;
 
 export function Usage() {
-  const { scope } = useRange();
+  const { scope, chartScope } = useRange();
   const pathWith = usePathWith();
   const overview = useQuery(usageOverviewQuery(scope));
-  const calls = useQuery(callsOverTimeQuery({ ...scope, limit: AGENTS }));
+  const calls = useQuery(callsOverTimeQuery({ ...chartScope, limit: AGENTS }));
   return (
     <>
       <RangedHeader title="Usage" comparable />

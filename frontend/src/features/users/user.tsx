@@ -13,6 +13,7 @@ import { Ago, Time } from "@/components/time";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
+import { pathWith } from "@/features/range/range";
 import { formatCount, formatDuration, formatMoney, formatShare, shortId } from "@/lib/format";
 
 const SERIES: readonly Series[] = [
@@ -54,7 +55,7 @@ export function UserPage({ userId }: { userId: string }) {
 }
 
 function Body({ user }: { user: UserDetail }) {
-  const all = `/traces?user_id=${encodeURIComponent(user.user_id)}&range=30d`;
+  const all = pathWith("/traces", new URLSearchParams({ range: "30d" }), { user_id: user.user_id });
   return (
     <div className="grid gap-4">
       <StatStrip
