@@ -1,10 +1,11 @@
 "use client";
 
 import { ChartColumn, Table2 } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useState } from "react";
-import { Plot } from "@/components/charts/plot";
 import { bucketOf } from "@/components/charts/scale";
 import { Button } from "@/components/ui/button";
+import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
 import { formatTick, formatTimestamp } from "@/lib/format";
 
@@ -34,6 +35,12 @@ export interface ChartProps {
   /** Called with start and end of the range that was drawn over. */
   onSelect?: (from: string, to: string) => void;
 }
+
+// What draws is needed by no page to show its numbers.
+const Plot = dynamic(() => import("@/components/charts/plot").then((module) => module.Plot), {
+  ssr: false,
+  loading: () => <Skeleton className="h-full" />,
+});
 
 /** A chart over time with its legend, and the same as a table. */
 export function Chart(props: ChartProps) {

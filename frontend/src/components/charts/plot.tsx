@@ -1,12 +1,16 @@
 "use client";
 
+import { pathRound } from "d3-path";
+import { area, line, type Series as D3Series, type SeriesPoint, stack } from "d3-shape";
 import { memo, type PointerEvent, type RefObject, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { ChartProps, Series } from "@/components/charts/chart";
-import { type Across, across, type Band, bucketNames, bucketOf, niceTicks, stacked } from "@/components/charts/scale";
+import type { ChartProps, Point, Series } from "@/components/charts/chart";
+import { type Across, across, axisTicks, bucketNames, bucketOf } from "@/components/charts/scale";
 import { cn } from "@/lib/cn";
 import { formatTimestamp } from "@/lib/format";
 
-const LEFT = 72;
+/** Pixels that a sign of the vertical axis takes, and those beside it. */
+const SIGN = 6.3;
+const BESIDE = 14;
 const RIGHT = 6;
 const TOP = 6;
 const BOTTOM = 22;
@@ -20,9 +24,11 @@ export function Plot({ points, series, kind, format, height, onSelect }: Omit<Ch
   const width = useWidth(frame);
   const [at, setAt] = useState<number | null>(null);
   const [dragFrom, setDragFrom] = useState<number | null>(null);
-  const x = useMemo(() => across(points.length, Math.max(1, width - LEFT - RIGHT), kind === "bar"), [points.length, width, kind]);
+  const shapes = useMemo(() => shapesOf({ points, series, kind }), [points, series, kind]);
+  const left = BESIDE + SIGN * Math.max(...shapes.ticks.map((tick) => format(tick).length));
+  const x = useMemo(() => across(points.length, Math.max(1, width - left - RIGHT), kind === "bar"), [points.length, width, left, kind]);
 
-  const indexOf = (event: PointerEvent) => x.indexAt(event.clientX - (frame.current?.getBoundingClientRect().left ?? 0) - LEFT);
+  const indexOf = (event: PointerEvent) => x.indexAt(event.clientX - (frame.current?.getBoundingClientRect().left ?? 0) - left);
   function begin(event: PointerEvent) {
     if (!onSelect || event.button !== 0 || points.length === 0) return;
     event.currentTarget.setPointerCapture(event.pointerId);
@@ -49,11 +55,11 @@ export function Plot({ points, series, kind, format, height, onSelect }: Omit<Ch
       onPointerLeave={() => setAt(null)}
     >
       <svg width="100%" height={height} className="block overflow-visible" aria-hidden>
-        {at === null ? null : <Marked x={x} from={at} to={at} height={height} fill={x.isBanded ? "var(--raised)" : "var(--line-strong)"} />}
-        {width === 0 ? null : <Drawing points={points} series={series} kind={kind} format={format} x={x} height={height} />}
-        {at === null || dragFrom === null ? null : <Marked x={x} from={dragFrom} to={at} height={height} fill="var(--accent)" fillOpacity={0.15} />}
+        {at === null ? null : <Marked x={x} origin={left} from={at} to={at} height={height} fill={x.isBanded ? "var(--raised)" : "var(--line-strong)"} />}
+        {width === 0 ? null : <Drawing points={points} kind={kind} format={format} shapes={shapes} x={x} left={left} height={height} />}
+        {at === null || dragFrom === null ? null : <Marked x={x} origin={left} from={dragFrom} to={at} height={height} fill="var(--accent)" fillOpacity={0.15} />}
       </svg>
-      {at === null ? null : <Hover point={points[at]} series={series} format={format} left={LEFT + x.at(at)} width={width} />}
+      {at === null ? null : <Hover point={points[at]} series={series} format={format} left={left + x.at(at)} width={width} />}
     </div>
   );
 }
@@ -73,21 +79,37 @@ function useWidth(element: RefObject<HTMLElement | null>): number {
   return width;
 }
 
-type DrawingProps = Pick<ChartProps, "points" | "series" | "kind" | "format"> & { x: Across; height: number };
+/** What a series is drawn of: lines over the others, which are stacked. */
+interface Shapes {
+  stacks: readonly D3Series<Point, Series>[];
+  lines: readonly Series[];
+  ticks: readonly number[];
+}
+
+function shapesOf({ points, series, kind }: Pick<ChartProps, "points" | "series" | "kind">): Shapes {
+  const isLine = (item: Series) => kind === "line" || item.dashed === true;
+  // A gap has no height in a stack.
+  const stacks = stack<unknown, Point, Series>()
+    .keys(series.filter((item) => !isLine(item)))
+    .value(({ values }, { key }) => values[key] ?? 0)([...points]);
+  const lines = series.filter(isLine);
+  const most = Math.max(0, ...(stacks.at(-1) ?? []).map(([, end]) => end), ...lines.flatMap(({ key }) => points.map(({ values }) => values[key] ?? 0)));
+  return { stacks, lines, ticks: axisTicks(most) };
+}
+
+type DrawingProps = Pick<ChartProps, "points" | "kind" | "format"> & { shapes: Shapes; x: Across; left: number; height: number };
 
 /** Axes and series, which stay while the pointer moves. */
-const Drawing = memo(function Drawing({ points, series, kind, format, x, height }: DrawingProps) {
-  const isLine = (item: Series) => kind === "line" || item.dashed === true;
-  const piled = series.filter((item) => !isLine(item));
-  const stacks = stacked(points, piled);
-  const lines = series.filter(isLine).map((item) => ({ item, values: points.map(({ values }) => values[item.key] ?? null) }));
-  const ends = [...(stacks.at(-1) ?? []).map(([, end]) => end), ...lines.flatMap(({ values }) => values)];
-  const ticks = niceTicks(ends.reduce<number>((most, end) => Math.max(most, end ?? 0), 0));
+const Drawing = memo(function Drawing({ points, kind, format, shapes: { stacks, lines, ticks }, x, left, height }: DrawingProps) {
   const floor = height - BOTTOM;
   const y = (value: number) => floor - (value / (ticks.at(-1) ?? 1)) * (floor - TOP);
   const names = bucketNames(points.map(({ time }) => time), bucketOf(points), x, NAME_ROOM);
+  const band = area<SeriesPoint<Point>>((_, index) => x.at(index), ([from]) => y(from), ([, to]) => y(to));
+  const curve = (key: string) =>
+    line<Point>((_, index) => x.at(index), ({ values }) => y(values[key] ?? 0))
+      .defined(({ values }) => values[key] !== null && values[key] !== undefined)(points) ?? undefined;
   return (
-    <g fontSize={11} fill="var(--muted)" transform={`translate(${LEFT} 0)`}>
+    <g fontSize={11} fill="var(--muted)" transform={`translate(${left} 0)`}>
       {ticks.map((tick) => (
         <g key={tick}>
           <line x1={0} x2={x.width} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
@@ -101,18 +123,17 @@ const Drawing = memo(function Drawing({ points, series, kind, format, x, height 
           {name}
         </text>
       ))}
-      {piled.map(({ key, colour }, index) => {
-        const band = stacks[index] ?? [];
-        return kind === "bar" ? (
-          <path key={key} d={barsPath(band, x, y)} fill={colour} />
+      {stacks.map((one) =>
+        kind === "bar" ? (
+          <path key={one.key.key} d={barsPath(one, x, y)} fill={one.key.colour} />
         ) : (
-          <path key={key} d={areaPath(band, x, y)} fill={colour} fillOpacity={0.75} />
-        );
-      })}
-      {lines.map(({ item: { key, colour, dashed }, values }) => (
+          <path key={one.key.key} d={band(one) ?? undefined} fill={one.key.colour} fillOpacity={0.75} />
+        ),
+      )}
+      {lines.map(({ key, colour, dashed }) => (
         <path
           key={key}
-          d={linePath(values, x, y)}
+          d={curve(key)}
           fill="none"
           stroke={colour}
           strokeWidth={1.5}
@@ -125,40 +146,23 @@ const Drawing = memo(function Drawing({ points, series, kind, format, x, height 
   );
 });
 
-type ToPixels = (value: number) => number;
-
-const round = (pixels: number) => Math.round(pixels * 10) / 10;
-
-function barsPath(band: Band, x: Across, y: ToPixels): string {
+/** All bars of a series as one path: a hundred elements take longer to draw. */
+function barsPath(values: readonly SeriesPoint<Point>[], x: Across, y: (value: number) => number): string {
   const width = Math.min(WIDEST_BAR, x.step * 0.8);
-  return band
-    .map(([from, to], index) => (from === to ? "" : `M${round(x.at(index) - width / 2)} ${round(y(from))}V${round(y(to))}h${round(width)}V${round(y(from))}z`))
-    .join("");
-}
-
-function areaPath(band: Band, x: Across, y: ToPixels): string {
-  const edge = (side: 0 | 1) => band.map((part, index) => `${round(x.at(index))} ${round(y(part[side]))}`);
-  return band.length === 0 ? "" : `M${edge(1).join("L")}L${edge(0).reverse().join("L")}z`;
-}
-
-function linePath(values: readonly (number | null)[], x: Across, y: ToPixels): string {
-  let path = "";
-  let isOpen = false;
-  values.forEach((value, index) => {
-    // A line of no length is a dot: a value between gaps is seen.
-    if (value !== null) path += isOpen ? `L${round(x.at(index))} ${round(y(value))}` : `M${round(x.at(index))} ${round(y(value))}h0`;
-    isOpen = value !== null;
+  const bars = pathRound(1);
+  values.forEach(([from, to], index) => {
+    if (from !== to) bars.rect(x.at(index) - width / 2, y(to), width, y(from) - y(to));
   });
-  return path;
+  return bars.toString();
 }
 
 /** Marks buckets, both ends included: whole ones where they have a width. */
-function Marked({ x, from, to, height, ...look }: { x: Across; from: number; to: number; height: number; fill: string; fillOpacity?: number }) {
+function Marked({ x, origin, from, to, height, ...look }: { x: Across; origin: number; from: number; to: number; height: number; fill: string; fillOpacity?: number }) {
   const edge = x.isBanded ? x.step / 2 : 0;
   const left = x.at(Math.min(from, to)) - edge;
   // What is a point is marked by a line of its own width.
   const width = Math.max(1, x.at(Math.max(from, to)) + edge - left);
-  return <rect x={LEFT + left} width={width} y={TOP} height={height - TOP - BOTTOM} {...look} />;
+  return <rect x={origin + left} width={width} y={TOP} height={height - TOP - BOTTOM} {...look} />;
 }
 
 type HoverProps = Pick<ChartProps, "series" | "format"> & { point: ChartProps["points"][number] | undefined; left: number; width: number };

@@ -1,33 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { across, bucketNames, niceTicks, stacked } from "@/components/charts/scale";
+import { across, axisTicks, bucketNames } from "@/components/charts/scale";
 
 const times = (count: number, stepMs: number) => Array.from({ length: count }, (_, index) => new Date(Date.UTC(2026, 10, 2) + index * stepMs).toISOString());
 
-describe("niceTicks", () => {
+describe("axisTicks", () => {
   it.each([
     [3, [0, 1, 2, 3]],
     [100, [0, 50, 100]],
     [0.0042, [0, 0.002, 0.004, 0.006]],
-    [7, [0, 2.5, 5, 7.5]],
+    [7, [0, 2, 4, 6, 8]],
     [0.3, [0, 0.1, 0.2, 0.3]],
-  ])("reaches %d in round steps", (most, ticks) => expect(niceTicks(most)).toEqual(ticks));
+  ])("reaches %d in round steps", (most, ticks) => expect(axisTicks(most)).toEqual(ticks));
 
-  it.each([0, -1, Number.NaN, Infinity])("has an axis for %d", (most) => expect(niceTicks(most)).toEqual([0, 1]));
-});
-
-describe("stacked", () => {
-  it("puts each series on those before it, and a gap without height", () => {
-    const points = [
-      { time: "a", values: { one: 2, two: 3 } },
-      { time: "b", values: { one: null, two: 4 } },
-    ];
-    const series = ["one", "two", "none"].map((key) => ({ key, label: key, colour: "red" }));
-    expect(stacked(points, series)).toEqual([
-      [[0, 2], [0, 0]],
-      [[2, 5], [0, 4]],
-      [[5, 5], [4, 4]],
-    ]);
-  });
+  it.each([0, -1, Number.NaN, Infinity])("has an axis for %d", (most) => expect(axisTicks(most)).toEqual([0, 1]));
 });
 
 describe("across", () => {

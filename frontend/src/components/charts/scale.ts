@@ -1,4 +1,5 @@
-import type { Point, Series } from "@/components/charts/chart";
+import { nice, ticks } from "d3-array";
+import type { Point } from "@/components/charts/chart";
 import { dayTicks, formatDay, formatTick } from "@/lib/format";
 
 /** The distance of two buckets in milliseconds. */
@@ -7,33 +8,11 @@ export function bucketOf(points: readonly Point[]): number {
   return first && second ? new Date(second.time).getTime() - new Date(first.time).getTime() : 3_600_000;
 }
 
-/** Round steps of an axis, as parts of a power of ten. */
-const STEPS = [1, 2, 2.5, 5, 10];
-
 /** Round values from 0 to at least the largest one, with about so many steps between them. */
-export function niceTicks(most: number, steps = 3): number[] {
+export function axisTicks(most: number, steps = 3): number[] {
   if (!(most > 0) || !Number.isFinite(most)) return [0, 1];
-  const power = 10 ** Math.floor(Math.log10(most / steps));
-  const step = power * (STEPS.find((candidate) => candidate * power * steps >= most * (1 - 1e-9)) ?? 10);
-  const count = Math.ceil(most / step - 1e-9);
-  // Multiples instead of sums, whose errors would show.
-  return Array.from({ length: count + 1 }, (_, index) => Number((index * step).toPrecision(12)));
-}
-
-/** Where the values of one series begin and end at each point. */
-export type Band = readonly (readonly [number, number])[];
-
-/** The values of each series on top of those of the series before it; a gap has no height. */
-export function stacked(points: readonly Point[], series: readonly Series[]): Band[] {
-  const heights = points.map(() => 0);
-  return series.map(({ key }) =>
-    points.map(({ values }, index) => {
-      const from = heights[index] ?? 0;
-      const to = from + (values[key] ?? 0);
-      heights[index] = to;
-      return [from, to];
-    }),
-  );
+  const [, end] = nice(0, most, steps);
+  return ticks(0, end, steps);
 }
 
 /** A horizontal axis: where the middle of each bucket is, and which bucket is at a place; all in pixels. */

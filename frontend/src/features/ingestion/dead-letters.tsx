@@ -3,6 +3,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Archive, RotateCcw } from "lucide-react";
 import Link from "next/link";
+import dynamic from "next/dynamic";
 import { parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
 import { useState } from "react";
 import { deadLettersQuery, useReplay } from "@/api/operations";
@@ -18,9 +19,10 @@ import { Select } from "@/components/ui/select";
 import { TableSkeleton } from "@/components/table-skeleton";
 import { reasonText } from "@/features/ingestion/accounts";
 import { LETTER_STATES, letterStateLabel, LetterState } from "@/features/ingestion/letter-state";
-import { LetterSheet } from "@/features/ingestion/letter-sheet";
 import { ReplayDialog } from "@/features/ingestion/replay-dialog";
 import { shortId } from "@/lib/format";
+
+const LetterSheet = dynamic(() => import("@/features/ingestion/letter-sheet").then((module) => module.LetterSheet), { ssr: false });
 
 const ANY = "any";
 
@@ -81,7 +83,7 @@ export function DeadLetters({ reasons }: { reasons: readonly string[] }) {
           )
         }
       </QueryView>
-      <LetterSheet letter={opened} onClose={() => setOpened(null)} />
+      {opened ? <LetterSheet letter={opened} onClose={() => setOpened(null)} /> : null}
     </Card>
   );
 }

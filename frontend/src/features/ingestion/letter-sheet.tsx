@@ -11,19 +11,17 @@ import { LetterState } from "@/features/ingestion/letter-state";
 import { formatBytes, MISSING } from "@/lib/format";
 
 /** A dead letter with all that is known of it. */
-export function LetterSheet({ letter, onClose }: { letter: DeadLetter | null; onClose: () => void }) {
+export function LetterSheet({ letter, onClose }: { letter: DeadLetter; onClose: () => void }) {
   return (
-    <Dialog title="Dead letter" side="right" open={letter !== null} onOpenChange={(open) => (open ? undefined : onClose())}>
-      {letter === null ? null : (
-        <div className="grid gap-5">
-          <Details entries={entriesOf(letter)} />
-          <section className="min-w-0">
-            <h3 className="mb-1.5 text-sm font-medium">Error</h3>
-            <p className="rounded-md bg-bad-soft px-2.5 py-2 text-sm break-words whitespace-pre-wrap text-bad">{letter.error}</p>
-          </section>
-          <JsonText title={`As it was sent, ${formatBytes(letter.payload_bytes)}, without secrets`} value={letter.payload} />
-        </div>
-      )}
+    <Dialog title="Dead letter" side="right" open onOpenChange={(open) => (open ? undefined : onClose())}>
+      <div className="grid gap-5">
+        <Details entries={entriesOf(letter)} />
+        <section className="min-w-0">
+          <h3 className="mb-1.5 text-sm font-medium">Error</h3>
+          <p className="rounded-md bg-bad-soft px-2.5 py-2 text-sm break-words whitespace-pre-wrap text-bad">{letter.error}</p>
+        </section>
+        <JsonText title={`As it was sent, ${formatBytes(letter.payload_bytes)}, without secrets`} value={letter.payload} />
+      </div>
     </Dialog>
   );
 }

@@ -2,6 +2,7 @@
 
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Ban, Download, RotateCcw, Wrench } from "lucide-react";
+import dynamic from "next/dynamic";
 import { parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
 import { apiKeysQuery, membersQuery, useMay, useMe } from "@/api/account";
 import { jobsQuery, useCancelJob, useRetryJob } from "@/api/operations";
@@ -18,10 +19,11 @@ import { TableSkeleton } from "@/components/table-skeleton";
 import { ExportDialog } from "@/features/exports/export-dialog";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
 import { hasEnded, JOB_STATUSES, JOB_TYPE_NAMES, JOB_TYPES, jobSummary, jobTypeLabel, mayCancel, mayRetry, ownerOf } from "@/features/jobs/describe";
-import { JobSheet } from "@/features/jobs/job-sheet";
 import { JobStatusBadge, Progress, STATUS_LOOKS } from "@/features/jobs/job-status";
 import { cn } from "@/lib/cn";
 import { MISSING } from "@/lib/format";
+
+const JobSheet = dynamic(() => import("@/features/jobs/job-sheet").then((module) => module.JobSheet), { ssr: false });
 
 const ANY = "any";
 const FILTERS = { status: parseAsStringLiteral(JOB_STATUSES), type: parseAsStringLiteral(JOB_TYPE_NAMES), job: parseAsString };

@@ -2,6 +2,7 @@
 
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Pencil, Plus, RefreshCw, Tags, Trash2 } from "lucide-react";
+import dynamic from "next/dynamic";
 import { parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
 import { useDeferredValue, useState } from "react";
 import { useMay } from "@/api/account";
@@ -19,10 +20,12 @@ import { Input } from "@/components/ui/field";
 import { Select } from "@/components/ui/select";
 import { TableSkeleton } from "@/components/table-skeleton";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
-import { type PriceDraft, PriceDialog } from "@/features/prices/price-dialog";
-import { PriceSheet } from "@/features/prices/price-sheet";
+import type { PriceDraft } from "@/features/prices/price-dialog";
 import { formatRateOf, type RateName, SOURCES, STATES } from "@/features/prices/rates";
-import { RepriceDialog } from "@/features/prices/reprice-dialog";
+
+const PriceDialog = dynamic(() => import("@/features/prices/price-dialog").then((module) => module.PriceDialog), { ssr: false });
+const PriceSheet = dynamic(() => import("@/features/prices/price-sheet").then((module) => module.PriceSheet), { ssr: false });
+const RepriceDialog = dynamic(() => import("@/features/prices/reprice-dialog").then((module) => module.RepriceDialog), { ssr: false });
 
 const ANY = "any";
 const SOURCE_NAMES = ["workspace", "catalogue"] as const;
