@@ -37,6 +37,7 @@ const SHORTCUTS: readonly (readonly [string, string])[] = [
   ["Enter", "Open the row"],
   ["[ ]", "Previous and next trace"],
   ["e", "Next error of a trace"],
-  ["Esc", "Close"],
+  ["← →", "Close and open a span"],
+  ["Esc", "Close; from a trace back to the list"],
   ["?", "This list"],
 ];

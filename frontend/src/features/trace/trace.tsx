@@ -1,6 +1,6 @@
 "use client";
 
-import { ChevronsDownUp, ChevronsUpDown, CircleX, Link2, ListTree } from "lucide-react";
+import { ChevronsDownUp, ChevronsUpDown, CircleX, ListTree } from "lucide-react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { parseAsString, parseAsStringLiteral, useQueryState } from "nuqs";
@@ -9,6 +9,7 @@ import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { ApiError } from "@/api/errors";
 import { EmptyState, ErrorState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
+import { CopyLinkButton } from "@/components/ui/copy-button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { PageHeader } from "@/features/frame/page-header";
 import { isForPage } from "@/lib/keys";
@@ -17,8 +18,7 @@ import { SpanTree } from "@/features/trace/span-tree";
 import { Summary } from "@/features/trace/summary";
 import { ancestors, criticalPath, nextError, visibleNodes } from "@/features/trace/tree";
 import { useTrace } from "@/features/trace/use-spans";
-import { neighbour } from "@/features/traces/neighbours";
-import { copyText } from "@/lib/clipboard";
+import { listHref, neighbour, rememberOpened } from "@/features/traces/neighbours";
 import { cn } from "@/lib/cn";
 import { formatCount } from "@/lib/format";
 
@@ -43,6 +43,8 @@ export function TracePage({ traceId }: { traceId: string }) {
   const span = shown === null ? undefined : tree.nodes[tree.byId.get(shown) ?? -1]?.span;
   const router = useRouter();
 
+  useEffect(() => rememberOpened(traceId), [traceId]);
+
   function select(spanId: string) {
     const above = ancestors(tree, spanId);
     if (above.some((id) => collapsed.has(id))) setCollapsed(new Set([...collapsed].filter((id) => !above.includes(id))));
@@ -62,6 +64,7 @@ export function TracePage({ traceId }: { traceId: string }) {
     function onKey(event: KeyboardEvent) {
       if (!isForPage(event)) return;
       if (event.key === "e") toNextError();
+      else if (event.key === "Escape") router.push(listHref());
       else if (event.key === "j" || event.key === "k") {
         const at = selected === null ? -1 : visible.indexOf(tree.byId.get(selected) ?? -1);
         const next = tree.nodes[visible[Math.max(0, Math.min(visible.length - 1, at + (event.key === "j" ? 1 : -1)))] ?? -1];
@@ -103,12 +106,7 @@ export function TracePage({ traceId }: { traceId: string }) {
     <div className="flex min-h-dvh flex-col lg:h-dvh">
       <PageHeader
         title={trace.data?.name ?? "Trace"}
-        actions={
-          <Button onClick={() => void copyText(window.location.href)}>
-            <Link2 aria-hidden />
-            Copy link
-          </Button>
-        }
+        actions={<CopyLinkButton />}
       />
       {trace.data ? <Summary trace={trace.data} /> : <Skeleton className="m-4 h-16" />}
       <div className="flex flex-wrap items-center gap-2 border-b border-line bg-surface px-4 py-1.5">
