@@ -3,7 +3,7 @@
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { type KeyboardEvent, type ReactNode, useEffect, useState } from "react";
-import { useRowWindow } from "@/components/windowed";
+import { type RowWindow, useRowWindow } from "@/components/windowed";
 import { isForPage } from "@/lib/keys";
 import { cn } from "@/lib/cn";
 import type { SortValue } from "@/lib/sort";
@@ -36,6 +36,8 @@ interface VirtualTableProps<Row> {
   keyOf: (row: Row) => string;
   /** Where a row leads. */
   hrefOf: (row: Row) => string;
+  /** Names the row that was left last; the list begins there when people come back to it. */
+  startAt?: () => string | null;
   directionOf: (sort: string) => Direction;
   onSort: (sort: string) => void;
   hasMore: boolean;
@@ -45,14 +47,26 @@ interface VirtualTableProps<Row> {
 
 /** Thousands of rows that the gateway sorts and hands out in pages; those in sight are drawn. */
 export function VirtualTable<Row>({
-  label, rows, columns, keyOf, hrefOf, directionOf, onSort, hasMore, isLoadingMore, onMore,
+  label, rows, columns, keyOf, hrefOf, startAt, directionOf, onSort, hasMore, isLoadingMore, onMore,
 }: VirtualTableProps<Row>) {
   const router = useRouter();
-  const [at, setAt] = useState(-1);
+  const [at, setAt] = useState(() => {
+    const key = startAt?.() ?? null;
+    return key === null ? -1 : rows.findIndex((row) => keyOf(row) === key);
+  });
   const { rows: windowed, attach, from, to } = useRowWindow(rows.length, ROW, HEADING);
   useEffect(() => {
     if (hasMore && !isLoadingMore && to >= rows.length - AHEAD) onMore();
   }, [hasMore, isLoadingMore, to, rows.length, onMore]);
+
+  useEffect(() => {
+    if (at < 0) return;
+    windowed.show(at);
+    const frame = requestAnimationFrame(() => isFocusFree() && focusRow(windowed, at));
+    return () => cancelAnimationFrame(frame);
+    // Only where it begins: afterwards the focus moves `at`, and not the other way round.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, []);
 
   useEffect(() => {
     function onKey(event: globalThis.KeyboardEvent) {
@@ -62,7 +76,7 @@ export function VirtualTable<Row>({
       const next = Math.max(0, Math.min(rows.length - 1, at + step));
       setAt(next);
       windowed.show(next);
-      requestAnimationFrame(() => windowed.element?.querySelector<HTMLElement>(`[data-row="${next}"]`)?.focus());
+      requestAnimationFrame(() => focusRow(windowed, next));
     }
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
@@ -125,6 +139,15 @@ export function VirtualTable<Row>({
       </div>
     </div>
   );
+}
+
+function focusRow({ element }: RowWindow, index: number): void {
+  element?.querySelector<HTMLElement>(`[data-row="${index}"]`)?.focus({ preventScroll: true });
+}
+
+/** Whether nothing in particular has the focus. */
+function isFocusFree(): boolean {
+  return document.activeElement === document.body || document.activeElement?.tagName === "MAIN";
 }
 
 function HeaderCell<Row>({ column, directionOf, onSort }: { column: VirtualColumn<Row> } & Pick<VirtualTableProps<Row>, "directionOf" | "onSort">) {

@@ -9,11 +9,17 @@ export function useFocusReturn() {
   const before = useRef<Element | null>(null);
   return {
     onOpenAutoFocus: () => {
-      before.current = document.activeElement;
+      before.current = lastingOf(document.activeElement);
     },
     onCloseAutoFocus: (event: Event) => {
       event.preventDefault();
       if (before.current instanceof HTMLElement) before.current.focus();
     },
   };
+}
+
+/** An element, or what opened the menu that it is in: an item is gone when the dialog that it opened closes. */
+function lastingOf(element: Element | null): Element | null {
+  const opener = element?.closest('[role="menu"]')?.getAttribute("aria-labelledby");
+  return opener ? document.getElementById(opener) : element;
 }

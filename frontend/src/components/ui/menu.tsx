@@ -25,7 +25,7 @@ export function MenuContent({ className, ...props }: ComponentProps<typeof Dropd
 }
 
 const item =
-  "flex min-h-8 items-center gap-2 rounded-md px-2 text-sm outline-none select-none data-disabled:opacity-50 data-highlighted:bg-raised [&_svg]:size-4 [&_svg]:text-muted";
+  "flex min-h-8 items-center gap-2 rounded-md px-2 text-sm select-none focus-visible:-outline-offset-2 data-disabled:opacity-50 data-highlighted:bg-raised [&_svg]:size-4 [&_svg]:text-muted";
 
 export function MenuItem({ className, ...props }: ComponentProps<typeof DropdownMenu.Item>) {
   return <DropdownMenu.Item className={cn(item, className)} {...props} />;

@@ -44,7 +44,7 @@ export function Select<Value extends string>({ label, value, options, onChange, 
               <Primitive.Item
                 key={option.value}
                 value={option.value}
-                className="flex h-8 items-center justify-between gap-4 rounded-md px-2 text-sm outline-none select-none data-highlighted:bg-raised"
+                className="flex h-8 items-center justify-between gap-4 rounded-md px-2 text-sm select-none focus-visible:-outline-offset-2 data-highlighted:bg-raised"
               >
                 <Primitive.ItemText>{option.label}</Primitive.ItemText>
                 <Primitive.ItemIndicator>

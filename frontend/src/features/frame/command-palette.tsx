@@ -14,7 +14,7 @@ import { navigationFor } from "@/features/frame/navigation";
 import { useShell } from "@/features/frame/shell-context";
 import { carriedOver, pathWith } from "@/features/range/range";
 
-const row = "flex h-9 items-center gap-2.5 rounded-md px-2 text-sm data-[selected=true]:bg-raised [&_svg]:size-4 [&_svg]:text-muted";
+const row = "flex h-9 items-center gap-2.5 rounded-md px-2 text-sm data-[selected=true]:bg-raised data-[selected=true]:shadow-[inset_2px_0_0_var(--accent)] [&_svg]:size-4 [&_svg]:text-muted";
 const heading = "[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-faint";
 
 interface PaletteProps {
@@ -65,7 +65,7 @@ function Palette({ onDone }: { onDone: () => void }) {
         value={typed}
         onValueChange={setTyped}
         placeholder="Go to a page, open a trace, find an agent…"
-        className="h-11 w-full border-b border-line bg-transparent px-3 text-sm outline-none placeholder:text-faint"
+        className="h-11 w-full border-b border-line bg-transparent px-3 text-sm placeholder:text-faint focus-visible:-outline-offset-2"
       />
       <Command.List className="max-h-96 overflow-y-auto p-1.5">
         <Command.Empty className="px-2 py-6 text-center text-sm text-muted">Nothing found</Command.Empty>

@@ -3,7 +3,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Menu as MenuIcon, Search } from "lucide-react";
 import dynamic from "next/dynamic";
-import { type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
+import { usePathname } from "next/navigation";
+import { type ReactNode, type RefObject, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { meQuery } from "@/api/account";
 import type { MeAnswer } from "@/api/schema";
 import { Button } from "@/components/ui/button";
@@ -54,6 +55,8 @@ export function Shell({ caller, children }: ShellProps) {
     STIRRINGS.forEach((name) => window.addEventListener(name, load, { passive: true }));
     return stop;
   }, []);
+  const main = useRef<HTMLElement>(null);
+  useKeptFocus(main);
   return (
     <ShellContext value={shell}>
       <LiveProvider>
@@ -81,7 +84,7 @@ export function Shell({ caller, children }: ShellProps) {
                 <Search aria-hidden />
               </Button>
             </div>
-            <main id="content" tabIndex={-1} className="min-w-0 flex-1 outline-none">
+            <main ref={main} id="content" tabIndex={-1} className="min-w-0 flex-1 outline-none">
               <Suspense>
                 <Admission>{children}</Admission>
               </Suspense>
@@ -95,4 +98,15 @@ export function Shell({ caller, children }: ShellProps) {
       </LiveProvider>
     </ShellContext>
   );
+}
+
+/** Puts the focus into the page when what had it went with the page before, so that keys go on from there and not from the top. */
+function useKeptFocus(main: RefObject<HTMLElement | null>): void {
+  const pathname = usePathname();
+  const before = useRef(pathname);
+  useEffect(() => {
+    if (before.current === pathname) return;
+    before.current = pathname;
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+  }, [pathname, main]);
 }

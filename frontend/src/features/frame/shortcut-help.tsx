@@ -41,6 +41,7 @@ const ON_PAGES = [
   ["Enter", "Open the row"],
   ["[ ]", "Previous and next trace"],
   ["e", "Next error of a trace"],
-  ["Esc", "Close"],
+  ["← →", "Close and open a span"],
+  ["Esc", "Close; from a trace back to the list"],
   ["?", "This list"],
 ] as const;

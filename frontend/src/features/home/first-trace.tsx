@@ -31,7 +31,8 @@ export function FirstTrace() {
                   <code className="min-w-0 flex-1 truncate font-mono text-sm" data-key>
                     {key}
                   </code>
-                  <CopyButton text={key} label="Copy the key" />
+                  {/* What made the key is gone, and with it the focus that it had. */}
+                  <CopyButton text={key} label="Copy the key" autoFocus />
                 </div>
                 <p className="mt-2 text-sm text-muted">Keep it now: it is shown this once. It may send, and read nothing.</p>
               </div>

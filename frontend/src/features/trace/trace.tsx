@@ -1,6 +1,6 @@
 "use client";
 
-import { ChevronsDownUp, ChevronsUpDown, CircleX, Link2, ListTree } from "lucide-react";
+import { ChevronsDownUp, ChevronsUpDown, CircleX, ListTree } from "lucide-react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { parseAsString, parseAsStringLiteral, useQueryState } from "nuqs";
@@ -10,6 +10,7 @@ import { useMay } from "@/api/account";
 import { ApiError } from "@/api/errors";
 import { EmptyState, ErrorState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
+import { CopyLinkButton } from "@/components/ui/copy-button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { CompareDialog } from "@/features/compare/compare-dialog";
 import { PageHeader } from "@/features/frame/page-header";
@@ -20,8 +21,7 @@ import { SpanTree } from "@/features/trace/span-tree";
 import { Summary } from "@/features/trace/summary";
 import { ancestors, criticalPath, nextError, visibleNodes } from "@/features/trace/tree";
 import { useTrace } from "@/features/trace/use-spans";
-import { neighbour } from "@/features/traces/neighbours";
-import { copyText } from "@/lib/clipboard";
+import { listHref, neighbour, rememberOpened } from "@/features/traces/neighbours";
 import { cn } from "@/lib/cn";
 import { formatCount } from "@/lib/format";
 
@@ -53,6 +53,8 @@ export function TracePage({ traceId }: { traceId: string }) {
   const router = useRouter();
   const mayDelete = useMay("admin");
 
+  useEffect(() => rememberOpened(traceId), [traceId]);
+
   function select(spanId: string) {
     const above = ancestors(tree, spanId);
     if (above.some((id) => collapsed.has(id))) setCollapsed(new Set([...collapsed].filter((id) => !above.includes(id))));
@@ -72,6 +74,7 @@ export function TracePage({ traceId }: { traceId: string }) {
     function onKey(event: KeyboardEvent) {
       if (!isForPage(event)) return;
       if (event.key === "e") toNextError();
+      else if (event.key === "Escape") router.push(listHref());
       else if (event.key === "j" || event.key === "k") {
         const at = selected === null ? -1 : visible.indexOf(tree.byId.get(selected) ?? -1);
         const next = tree.nodes[visible[Math.max(0, Math.min(visible.length - 1, at + (event.key === "j" ? 1 : -1)))] ?? -1];
@@ -116,10 +119,7 @@ export function TracePage({ traceId }: { traceId: string }) {
         actions={
           <>
             {trace.data ? <CompareDialog trace={trace.data} /> : null}
-            <Button onClick={() => void copyText(window.location.href)}>
-              <Link2 aria-hidden />
-              Copy link
-            </Button>
+            <CopyLinkButton />
             {mayDelete && trace.data ? <DeleteTrace traceId={trace.data.trace_id} /> : null}
           </>
         }

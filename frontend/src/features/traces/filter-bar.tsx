@@ -32,6 +32,8 @@ export function FilterBar({ list }: { list: TraceList }) {
           type="search"
           value={text}
           onChange={(event) => setText(event.target.value)}
+          // First it empties what was typed, as browsers have it; then it leads out, to the keys of the page.
+          onKeyDown={(event) => event.key === "Escape" && text === "" && event.currentTarget.blur()}
           aria-label="Filter traces"
           aria-describedby="filter-help"
           placeholder='agent:support-bot status:error cost:>0.05 "refund"'

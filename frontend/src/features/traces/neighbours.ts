@@ -1,24 +1,58 @@
-/** Which traces stood beside each other in the list that was seen last, so that one can go on from trace to trace. */
-const KEY = "aobs.traces.order";
+/** The list of traces that was seen last, so that one can go on from trace to trace and back to it. */
+const KEY = "aobs.traces.list";
 const MOST = 500;
 
-export function rememberOrder(traceIds: readonly string[]): void {
+interface Seen {
+  /** Its address, filters and all. */
+  href: string;
+  /** Ids in their order. */
+  order: readonly string[];
+  /** The trace that was looked at last. */
+  opened?: string;
+}
+
+function read(): Seen | null {
   try {
-    sessionStorage.setItem(KEY, JSON.stringify(traceIds.slice(0, MOST)));
+    const seen: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    if (typeof seen !== "object" || seen === null || !("href" in seen && "order" in seen && Array.isArray(seen.order))) return null;
+    return seen as Seen;
+  } catch {
+    return null;
+  }
+}
+
+function write(seen: Seen): void {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(seen));
   } catch {
     // Without storage there are no neighbours, and nothing else is lost.
   }
 }
 
+export function rememberList(href: string, traceIds: readonly string[]): void {
+  write({ ...read(), href, order: traceIds.slice(0, MOST) });
+}
+
+export function rememberOpened(traceId: string): void {
+  write({ href: "/traces", order: [], ...read(), opened: traceId });
+}
+
+/** The trace that was looked at last, null when there was none. */
+export function lastOpened(): string | null {
+  return read()?.opened ?? null;
+}
+
+/** The address of that list, or of the list of all traces. */
+export function listHref(): string {
+  const href = read()?.href ?? "";
+  // It comes from storage: nothing but a list of this dashboard is gone to.
+  return /^\/traces(\?|$)/.test(href) ? href : "/traces";
+}
+
 /** The trace before (-1) or after (1) another one in that list, null where there is none. */
 export function neighbour(traceId: string, step: -1 | 1): string | null {
-  try {
-    const order: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-    if (!Array.isArray(order)) return null;
-    const at = order.indexOf(traceId);
-    const other: unknown = at < 0 ? undefined : order[at + step];
-    return typeof other === "string" ? other : null;
-  } catch {
-    return null;
-  }
+  const order = read()?.order ?? [];
+  const at = order.indexOf(traceId);
+  const other: unknown = at < 0 ? undefined : order[at + step];
+  return typeof other === "string" ? other : null;
 }

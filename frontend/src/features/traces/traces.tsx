@@ -3,6 +3,7 @@
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { Columns3, Download, Filter as FilterIcon, ListTree, Pause, Play } from "lucide-react";
 import Link from "next/link";
+import { useSearchParams } from "next/navigation";
 import { useEffect, useMemo, useState } from "react";
 import { useMay } from "@/api/account";
 import type { Trace } from "@/api/schema";
@@ -21,7 +22,7 @@ import { FacetPanel } from "@/features/traces/facet-panel";
 import { FilterBar } from "@/features/traces/filter-bar";
 import { toTree } from "@/features/traces/filters";
 import { Histogram } from "@/features/traces/histogram";
-import { rememberOrder } from "@/features/traces/neighbours";
+import { lastOpened, rememberList } from "@/features/traces/neighbours";
 import { useTraceList } from "@/features/traces/state";
 import { ViewMenu } from "@/features/traces/view-menu";
 import { formatCount, formatTime } from "@/lib/format";
@@ -44,7 +45,8 @@ export function Traces() {
     return columns.map((column) => ({ ...column, cell: (trace: Trace) => column.cell(trace, longest) }));
   }, [columns, traces]);
   const scannedUntil = pages?.at(-1)?.pagination.scanned_until ?? null;
-  useEffect(() => rememberOrder(traces.map((trace) => trace.trace_id)), [traces]);
+  const search = useSearchParams().toString();
+  useEffect(() => rememberList(`/traces${search === "" ? "" : `?${search}`}`, traces.map((trace) => trace.trace_id)), [traces, search]);
   const mayExport = useMay("write");
   const arrived = useArrivals(list.live);
   const isFiltered = list.filters.length > 0 || list.q !== "";
@@ -169,6 +171,7 @@ export function Traces() {
                 rows={traces}
                 columns={shownColumns}
                 keyOf={(trace) => trace.trace_id}
+                startAt={lastOpened}
                 hrefOf={(trace) => `/traces/${encodeURIComponent(trace.trace_id)}`}
                 directionOf={(sort) => (list.sort === sort ? "ascending" : list.sort === `-${sort}` ? "descending" : "none")}
                 onSort={(sort) => list.setSort(nextSort(sort, list.sort))}
