@@ -2,7 +2,7 @@
 
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { ErrorState, NothingFound } from "@/components/states/states";
+import { ErrorState, NothingFound, StaleNote } from "@/components/states/states";
 import { Skeleton } from "@/components/ui/skeleton";
 import { type Direction, type VirtualColumn, VirtualTable } from "@/components/virtual-table";
 import { formatCount } from "@/lib/format";
@@ -39,6 +39,7 @@ export function PagedList<Row>({ noun, query, empty, onClear, ...table }: PagedL
   if (rows.length === 0) return onClear ? <NothingFound onClear={onClear} /> : empty;
   return (
     <>
+      {query.error ? <StaleNote error={query.error} updatedAt={query.dataUpdatedAt} onRetry={() => void query.refetch()} className="m-2" /> : null}
       <VirtualTable
         {...table}
         rows={rows}

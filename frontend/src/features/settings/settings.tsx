@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
 import { meQuery } from "@/api/account";
-import { QueryView } from "@/components/states/states";
+import { Forbidden, QueryView } from "@/components/states/states";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/components/ui/tabs";
 import { PageBody, PageHeader } from "@/features/frame/page-header";
@@ -37,9 +37,13 @@ export function Settings() {
                   </TabsTrigger>
                 ))}
               </TabsList>
-              {TABS.map(({ name, content: Content }) => (
+              {TABS.map(({ name, label, permission, content: Content }) => (
                 <TabsContent key={name} value={name} className="mt-4">
-                  <Content caller={caller} />
+                  {caller.permissions.includes(permission) ? (
+                    <Content caller={caller} />
+                  ) : (
+                    <Forbidden>Your role in this workspace does not allow {label}.</Forbidden>
+                  )}
                 </TabsContent>
               ))}
             </Tabs>
