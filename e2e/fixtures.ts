@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import AxeBuilder from "@axe-core/playwright";
-import { type APIRequestContext, type ConsoleMessage, type Page, expect, test as base } from "@playwright/test";
+import { type APIRequestContext, type ConsoleMessage, type Locator, type Page, expect, test as base } from "@playwright/test";
 import type { Gateway } from "./support/gateway";
 import { type Account, enterAs, newAccount, People, type Person } from "./support/people";
 import { sendTraffic, type Traffic } from "./support/traffic";
@@ -109,6 +109,16 @@ export async function signIn(page: Page, { email, password }: Pick<Account, "ema
   await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Opens the palette by its keys, which count from when the page listens to them on. */
+export async function openPalette(page: Page): Promise<Locator> {
+  const palette = page.getByRole("dialog", { name: "Search and commands" });
+  await expect(async () => {
+    await page.keyboard.press("Control+k");
+    await expect(palette).toBeVisible({ timeout: 500 });
+  }).toPass();
+  return palette;
 }
 
 /** Runs a check in the light and in the dark theme. */

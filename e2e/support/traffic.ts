@@ -65,6 +65,7 @@ export async function sendTraffic(people: People, person: Person): Promise<Traff
   await send("/api/v1/scores", { trace_id: judged, name: "tone", value: "friendly", source: "judge" });
   await send("/api/v1/feedback", { trace_id: judged, rating: 1, comment: "quick" });
   await send("/api/v1/client-reports", { created: 500, delivered: 450, sampled: 30, dropped: { queue_full: 12, shutdown: 3 } });
+  await person.gateway.put("/api/v1/cost/budget", { monthly_usd: "12.50", thresholds_percent: [1, 50, 100] });
   for (const [index, receipt] of receipts.entries()) await person.gateway.settle(receipt, index === 1 ? other : key);
   const hour = Math.ceil((now + MINUTE) / HOUR) * HOUR;
   return {

@@ -3,7 +3,7 @@
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
 import { Download } from "lucide-react";
 import type { ReactNode } from "react";
-import { ErrorState, NothingFound } from "@/components/states/states";
+import { ErrorState, NothingFound, StaleNote } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { type Direction, type VirtualColumn, VirtualTable } from "@/components/virtual-table";
@@ -42,6 +42,7 @@ export function PagedList<Row>({ noun, query, empty, onClear, ...table }: PagedL
   if (rows.length === 0) return onClear ? <NothingFound onClear={onClear} /> : empty;
   return (
     <>
+      {query.error ? <StaleNote error={query.error} updatedAt={query.dataUpdatedAt} onRetry={() => void query.refetch()} className="m-2" /> : null}
       <VirtualTable
         {...table}
         rows={rows}

@@ -111,9 +111,18 @@ export function QueryView<Data>({ query, skeleton, children }: QueryViewProps<Da
   );
 }
 
-function StaleNote({ error, updatedAt, onRetry }: { error: Error; updatedAt: number; onRetry: () => void }) {
+interface StaleNoteProps {
+  error: Error;
+  /** When what is shown was read, in milliseconds. */
+  updatedAt: number;
+  onRetry: () => void;
+  className?: string;
+}
+
+/** Says from when what is shown is, and why it is not newer. */
+export function StaleNote({ error, updatedAt, onRetry, className }: StaleNoteProps) {
   return (
-    <p role="status" className="mb-2 flex flex-wrap items-center gap-2 rounded-md bg-warn-soft px-2 py-1 text-xs text-warn">
+    <p role="status" className={cn("mb-2 flex flex-wrap items-center gap-2 rounded-md bg-warn-soft px-2 py-1 text-xs text-warn", className)}>
       As of {new Date(updatedAt).toLocaleTimeString("en-GB")}: {error.message}
       <button type="button" className="underline" onClick={onRetry}>
         Try again

@@ -8,7 +8,7 @@ import dynamic from "next/dynamic";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useMay } from "@/api/account";
 import { ApiError } from "@/api/errors";
-import { EmptyState, ErrorState } from "@/components/states/states";
+import { EmptyState, ErrorState, StaleNote } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { CopyLinkButton } from "@/components/ui/copy-button";
 import { Skeleton } from "@/components/ui/skeleton";
@@ -124,6 +124,7 @@ export function TracePage({ traceId }: { traceId: string }) {
           </>
         }
       />
+      {trace.error ? <StaleNote error={trace.error} updatedAt={trace.dataUpdatedAt} onRetry={() => void trace.refetch()} className="m-2" /> : null}
       {trace.data ? <Summary trace={trace.data} /> : <Skeleton className="m-4 h-16" />}
       <div className="flex flex-wrap items-center gap-2 border-b border-line bg-surface px-4 py-1.5">
         <div role="group" aria-label="Shape" className="flex rounded-md border border-line-strong p-0.5">
@@ -169,7 +170,7 @@ export function TracePage({ traceId }: { traceId: string }) {
       <div className="grid min-h-0 flex-1 grid-cols-[minmax(0,1fr)] lg:grid-cols-[minmax(0,1.15fr)_minmax(0,1fr)]">
         <div className={cn("min-h-0 border-line bg-surface lg:border-r", shape === "tree" ? "h-[45vh] lg:h-auto" : "h-[60vh] overflow-y-auto lg:h-auto")}>
           {trace.data === undefined ? (
-            <div className="grid gap-1 p-3">
+            <div role="status" aria-label="Loading" aria-busy className="grid gap-1 p-3">
               {Array.from({ length: 10 }, (_, index) => (
                 <Skeleton key={index} className="h-7" />
               ))}

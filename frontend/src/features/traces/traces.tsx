@@ -8,7 +8,7 @@ import { useEffect, useMemo, useState } from "react";
 import { useMay } from "@/api/account";
 import type { Trace } from "@/api/schema";
 import { TRACES, traceListQuery } from "@/api/traces";
-import { EmptyState, ErrorState, NothingFound } from "@/components/states/states";
+import { EmptyState, ErrorState, NothingFound, StaleNote } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Menu, MenuCheck, MenuContent, MenuLabel, MenuTrigger } from "@/components/ui/menu";
@@ -166,6 +166,7 @@ export function Traces() {
             )
           ) : (
             <>
+              {query.error ? <StaleNote error={query.error} updatedAt={query.dataUpdatedAt} onRetry={() => void query.refetch()} className="m-2" /> : null}
               <VirtualTable
                 label="Traces"
                 rows={traces}
