@@ -1,0 +1,54 @@
+"""What the tests share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry import trace as otel_trace
+from opentelemetry.util._once import Once
+from stack import Platform, Workspace
+
+from agent_observability.guard import Guard
+
+
+@pytest.fixture(autouse=True)
+def own_mistakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
+    """Fail the test when the package caught a mistake of its own, which in an application it would only count."""
+    caught: list[Exception] = []
+    monkeypatch.setattr(Guard, "failed", lambda _self, error: caught.append(error))
+    yield caught
+    assert caught == []
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("AGENTOBS_") and name != "AGENTOBS_TEST_GATEWAY":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def fresh_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test an OpenTelemetry that nobody has set up."""
+    monkeypatch.setattr(otel_trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(otel_trace, "_TRACER_PROVIDER_SET_ONCE", Once())
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Platform]:
+    running = Platform()
+    running.start()
+    yield running
+    running.stop()
+    running.remove()
+
+
+@pytest.fixture
+def workspace(platform: Platform) -> Workspace:
+    return platform.new_workspace()
+
+
+@pytest.fixture
+def spool_dir(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
