@@ -80,7 +80,8 @@ class Deliverer:
             while not self._stopping:
                 with guard:
                     self._wait()
-                    self.step()
+                    if not self._stopping:
+                        self.step()
         self._connection.close()
 
     def _wait(self) -> None:

@@ -94,6 +94,8 @@ def halve(content: Content) -> tuple[Content, Content] | None:
     first = _traces(halves[0].SerializeToString(), content.items // 2)
     second = _traces(halves[1].SerializeToString(), content.items - content.items // 2)
     first.account = content.account
+    if content.account is not None:
+        second.account = {"created": 0, "sampled": 0, "dropped": {}}
     return first, second
 
 

@@ -83,6 +83,7 @@ class Pipeline:
         self._queue = Queue(self.account, settings.queue_max_items, settings.queue_max_bytes)
         self._start_lock = threading.RLock()
         self._is_started = False
+        self._threads: list[threading.Thread] = []
         self._writer: Writer | None = None
         self._deliverer: Deliverer | None = None
         self._store: Store | None = None
@@ -97,12 +98,16 @@ class Pipeline:
 
     def put_span(self, span: ReadableSpan) -> None:
         """Take a finished span."""
+        if self.is_shut_down:
+            return
         self._queue.put_span(span)
         if not self._is_started:
             self._start()
 
     def put_record(self, record: Record) -> None:
         """Take a score, feedback or outcome."""
+        if self.is_shut_down:
+            return
         self._queue.put_record(record)
         if not self._is_started:
             self._start()
@@ -113,8 +118,10 @@ class Pipeline:
                 return
             writer, deliverer = self._build()
             for name, run in (("writer", writer.run), ("sender", deliverer.run)):
+                thread = threading.Thread(target=run, name=f"agentobs-{name}", daemon=True)
                 try:
-                    threading.Thread(target=run, name=f"agentobs-{name}", daemon=True).start()
+                    thread.start()
+                    self._threads.append(thread)
                 except RuntimeError:
                     # The interpreter is ending: what is there is written by ``finish``.
                     break
@@ -195,6 +202,9 @@ class Pipeline:
             self.is_shut_down = True
             writer.stop()
             deliverer.stop()
+            for thread in self._threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            writer.write_account()
             self._store.release()
             if not self.is_durable:
                 self._give_up()

@@ -25,8 +25,9 @@ def read_receipt(receipt: Mapping[str, object], items: int) -> tuple[int, dict[s
     reasons = receipt.get("reasons")
     stated = list(reasons.items()) if isinstance(reasons, dict) else []
     named = sum(count for _, count in stated if isinstance(count, int))
-    unnamed = counts.get("rejected", 0) + counts.get("dead_lettered", 0) - named
-    for reason, count in [*stated, ("rejected" if counts.get("rejected") else "dead_lettered", unnamed)]:
+    refused, dead = counts.get("rejected", 0), counts.get("dead_lettered", 0)
+    unnamed = [("rejected", refused - named), ("dead_lettered", dead - max(0, named - refused))]
+    for reason, count in [*stated, *unnamed]:
         taken = min(count, left) if isinstance(count, int) else 0
         if taken > 0:
             rejected[str(reason)] = rejected.get(str(reason), 0) + taken

@@ -1,14 +1,18 @@
 """What the tests share."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 from opentelemetry import trace as otel_trace
 from opentelemetry.util._once import Once
+from fake_platform import FakePlatform, fake_platform
 from stack import Platform, Workspace
 
+from agent_observability import AgentObservability
 from agent_observability.guard import Guard
 
 
@@ -52,3 +56,28 @@ def workspace(platform: Platform) -> Workspace:
 @pytest.fixture
 def spool_dir(tmp_path: Path) -> Path:
     return tmp_path / "spool"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakePlatform]:
+    with fake_platform() as platform:
+        yield platform
+
+
+class MakeClient(Protocol):
+    def __call__(self, endpoint: str | None = None, **settings: Any) -> AgentObservability: ...
+
+
+@pytest.fixture
+def make_client(fake: FakePlatform, spool_dir: Path) -> Iterator[MakeClient]:
+    """Return a function that makes clients of the fake platform, each with a key of its own unless one is given."""
+    clients: list[AgentObservability] = []
+
+    def make(endpoint: str | None = None, **settings: Any) -> AgentObservability:
+        settings = {"spool_dir": str(spool_dir), "api_key": f"key-{secrets.token_hex(8)}", **settings}
+        clients.append(AgentObservability(endpoint=endpoint or fake.url, **settings))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.shutdown(0)
