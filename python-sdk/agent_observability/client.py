@@ -19,6 +19,7 @@ from agent_observability.instrumentation import switch_on
 from agent_observability.pipeline import Delivery, pipeline_for
 from agent_observability.provider import provide
 from agent_observability.queueing import Record
+from agent_observability.serialise import to_name
 from agent_observability.spans import (
     Kind,
     Span,
@@ -175,8 +176,8 @@ class AgentObservability(SpanActions):
             metadata: What else is known of the trace.
         """
         stated = {AGENT_NAME: agent_id, USER_ID: user_id, SESSION_ID: session_id, ENVIRONMENT: environment}
-        handed_down = {key: str(value) for key, value in stated.items() if value is not None}
-        name = str(name or agent_id or "trace")
+        handed_down = {key: to_name(value) for key, value in stated.items() if value is not None}
+        name = to_name(name if name is not None else agent_id if agent_id is not None else "trace")
         kind = "agent" if agent_id is not None else "chain"
         attributes: dict[str, Any] = {}
         with guard:
@@ -192,7 +193,7 @@ class AgentObservability(SpanActions):
             agent_id: The agent that everything within belongs to.
             input: What is given to it.
         """
-        name = str(name)
+        name = to_name(name)
         attributes: dict[str, Any] = {}
         handed_down = agent_attribute(agent_id)
         with guard:

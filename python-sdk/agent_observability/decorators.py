@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 
 from agent_observability.guard import guard
 from agent_observability.serialise import MAX_TEXT, to_text
-from agent_observability.spans import INPUT, OUTPUT, agent_attribute, kind_attributes, leave
+from agent_observability.spans import INPUT, OUTPUT, agent_attribute, detach, kind_attributes, leave
 
 if TYPE_CHECKING:
     from agent_observability.client import AgentObservability
@@ -84,11 +84,17 @@ class _Recipe:
             is_root = otel_trace.get_current_span(context) is otel_trace.INVALID_SPAN
             attributes = dict(self._root if is_root else self._inner)
             if self._capture:
-                attributes[INPUT] = self._arguments(args, kwargs)
+                self._add_arguments(attributes, args, kwargs)
             return self._client.enter(self._name, attributes, self._handed_down)
         except Exception as error:
             guard.failed(error)
             return _NO_SPAN
+
+    def _add_arguments(self, attributes: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            attributes[INPUT] = self._arguments(args, kwargs)
+        except Exception as error:
+            guard.failed(error)
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         named: dict[str, Any] = dict(zip(self._names, args[self._skipped :], strict=False))
@@ -171,7 +177,7 @@ class _Suspended:
         self._parts: list[Any] = []
         self._size = 0
         if token is not None:
-            otel_context.detach(token)
+            detach(token)
 
     def __enter__(self) -> None:
         self._token = otel_context.attach(self._context)
@@ -180,7 +186,7 @@ class _Suspended:
         # What the body has made current stays so for its next step.
         self._context = otel_context.get_current()
         if self._token is not None:
-            otel_context.detach(self._token)
+            detach(self._token)
 
     def take(self, part: Any) -> None:
         """Remember what was yielded, within bounds."""

@@ -17,7 +17,8 @@ from agent_observability.receipts import read_receipt, retry_pause
 from agent_observability.spool import GoneError
 
 _NO_ANSWER = (OSError, http.client.HTTPException)
-_LATER = frozenset({408, 425, 429})
+# 409: the same request of a process that was killed is still under way.
+_LATER = frozenset({408, 409, 425, 429})
 _ADOPT_SECONDS = 10.0
 _LONGEST_RETRY_AFTER = 600.0
 _REFUSED_PAUSE = 60.0

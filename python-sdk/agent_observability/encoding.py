@@ -35,10 +35,11 @@ def clean_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
         description = redactor.clean_text("status.description", status.description)
         if description != status.description:
             status = type(status)(status.status_code, description)
-    if attributes is None and events is None and status is span.status:
+    name = redactor.clean_text("name", span.name)
+    if attributes is None and events is None and status is span.status and name == span.name:
         return span
     return ReadableSpan(
-        name=span.name,
+        name=name,
         context=span.context,
         parent=span.parent,
         resource=span.resource,

@@ -1,6 +1,7 @@
 """From finished spans to the platform: one queue, one store and two threads for each key and endpoint of a process."""
 
 import atexit
+import multiprocessing
 import os
 import threading
 import time
@@ -75,6 +76,8 @@ class Pipeline:
 
         os.register_at_fork(after_in_child=after_fork) if hasattr(os, "register_at_fork") else None
         multiprocessing_util.register_after_fork(self, Pipeline._finish_with_child)
+        if multiprocessing.parent_process() is not None:
+            self._finish_with_child()
         atexit.register(_at_exit, reference)
 
     def _reset(self) -> None:

@@ -41,6 +41,11 @@ def to_text(value: object) -> str:
     return _encode(_Reader().read(value, 0))
 
 
+def to_name(value: object) -> str:
+    """Return a value as the text of a name, which is short."""
+    return value if type(value) is str else to_text(value)[:1024]
+
+
 class _NotPlain(Exception):  # noqa: N818
     """The value needs the careful way."""
 
@@ -175,13 +180,20 @@ class _Reader:
 def _parts(value: object) -> Mapping[Any, Any] | None:
     """Return the fields of a data class, a Pydantic model or the like, None for other objects."""
     if dataclasses.is_dataclass(value):
-        return {item.name: getattr(value, item.name, None) for item in dataclasses.fields(value)}
+        return {item.name: _field(value, item.name) for item in dataclasses.fields(value)}
     model_fields = getattr(type(value), "model_fields", None)
     if isinstance(model_fields, dict):
         extra = getattr(value, "model_extra", None)
         names = [*model_fields, *(extra if isinstance(extra, dict) else ())]
-        return {name: getattr(value, name, None) for name in names}
+        return {name: _field(value, name) for name in names}
     return None
+
+
+def _field(value: object, name: str) -> object:
+    try:
+        return getattr(value, name, None)
+    except Exception as error:
+        return f"<{_type_name(value)}.{name}: {type(error).__name__} while it was read>"
 
 
 def _large(value: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -14,7 +15,7 @@ from opentelemetry.trace import Status, StatusCode, format_span_id, format_trace
 from agent_observability.context import AGENT_NAME, with_inherited
 from agent_observability.guard import guard
 from agent_observability.queueing import Record
-from agent_observability.serialise import to_text
+from agent_observability.serialise import to_name, to_text
 
 if TYPE_CHECKING:
     from agent_observability.client import AgentObservability
@@ -117,7 +118,7 @@ class SpanActions:
         with guard:
             span = self._target()
             attributes = getattr(span, "attributes", None) or {}
-            span.set_attribute(TAGS, tuple(dict.fromkeys((*attributes.get(TAGS, ()), *map(str, tags)))))
+            span.set_attribute(TAGS, tuple(dict.fromkeys((*attributes.get(TAGS, ()), *map(to_name, tags)))))
 
     def score(
         self,
@@ -143,7 +144,7 @@ class SpanActions:
                 "/api/v1/scores",
                 trace_id=trace_id or own_trace,
                 span_id=span_id if trace_id else own_span,
-                name=str(name),
+                name=to_name(name),
                 value=value,
                 comment=comment,
                 source="code",
@@ -201,7 +202,7 @@ class SpanActions:
         """Say that the work goes over to another agent."""
         with guard:
             span = self._client.start(
-                f"handoff to {to_agent}", {"gen_ai.handoff.to_agent": str(to_agent)}, self._target()
+                f"handoff to {to_name(to_agent)}", {"gen_ai.handoff.to_agent": to_name(to_agent)}, self._target()
             )
             span.end()
 
@@ -274,6 +275,15 @@ class Span(SpanActions):
         self.__exit__(kind, error, traceback)
 
 
+def detach(token: Token[Context]) -> None:
+    """Make what was current before the current again, unless the token is another task's.
+
+    Python ends a generator that was left unread in whatever task it likes, where nothing has to be undone.
+    """
+    with suppress(ValueError):
+        token.var.reset(token)
+
+
 def attach(span: otel_trace.Span, context: Context) -> Token[Context]:
     """Make a span the current one."""
     return otel_context.attach(otel_trace.set_span_in_context(span, context))
@@ -291,7 +301,7 @@ def leave(span: otel_trace.Span, token: Token[Context] | None, error: BaseExcept
         if error is not None:
             record_error(span, error)
         if token is not None:
-            otel_context.detach(token)
+            detach(token)
         span.end()
     except Exception as mistake:
         guard.failed(mistake)
@@ -321,7 +331,7 @@ def label_attributes(tags: Sequence[str] | None, metadata: Mapping[str, object] 
     """Return the attributes that tags and metadata become."""
     attributes: dict[str, Any] = {}
     if tags:
-        attributes[TAGS] = tuple(str(tag) for tag in tags)
+        attributes[TAGS] = tuple(to_name(tag) for tag in tags)
     if metadata:
         text = to_text(dict(metadata))
         attributes[METADATA] = text if text[:1] == "{" else json.dumps({"metadata": text})
@@ -330,4 +340,4 @@ def label_attributes(tags: Sequence[str] | None, metadata: Mapping[str, object] 
 
 def agent_attribute(agent_id: str | None) -> dict[str, str]:
     """Return the attribute that names an agent."""
-    return {AGENT_NAME: str(agent_id)} if agent_id is not None else {}
+    return {AGENT_NAME: to_name(agent_id)} if agent_id is not None else {}

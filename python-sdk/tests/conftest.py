@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from fake_platform import FakePlatform, fake_platform
 from opentelemetry import trace as otel_trace
 from opentelemetry.util._once import Once
-from fake_platform import FakePlatform, fake_platform
 from stack import Platform, Workspace
 
 from agent_observability import AgentObservability

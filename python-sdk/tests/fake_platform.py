@@ -1,4 +1,4 @@
-"""A server that answers as the platform does, and as it does when something is wrong; for what the real one will not say."""
+"""A server that answers as the platform does, also as it does when something is wrong."""
 
 import gzip
 import json

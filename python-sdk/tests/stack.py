@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -54,6 +55,17 @@ class Platform:
     def stop(self) -> None:
         if self.is_own:
             self._run("./stop.sh")
+
+    def kill(self) -> None:
+        """Kill every process of the platform, databases too, as a power cut would end them."""
+        status = subprocess.run(
+            ("./status.sh", "--json"), cwd=PROJECT, env=self._environment, stdout=subprocess.PIPE, check=False
+        )
+        processes = json.loads(status.stdout)["processes"]
+        # What starts others again goes first.
+        for process in sorted(processes, key=lambda one: one["name"] != "supervisord"):
+            if process.get("pid"):
+                os.kill(process["pid"], signal.SIGKILL)
 
     def remove(self) -> None:
         if self._folder is not None:
@@ -122,13 +134,24 @@ class Workspace:
         traces: list[dict[str, Any]] = self.get(f"/api/v1/traces?limit={limit}&range=24h")
         return traces
 
-    def settled_health(self, stored: int, seconds: float = 30) -> Any:
-        """Return the counters of ingestion once so many items are stored, or as they are after so long."""
+    def count_spans(self) -> int:
+        """Return how many spans the platform shows, all traces together."""
+        total, cursor = 0, None
+        while True:
+            path = "/api/v1/traces?limit=1000&range=24h" + (f"&cursor={cursor}" if cursor else "")
+            page = self.platform.ask("GET", path, token=self.key)
+            total += sum(trace["span_count"] for trace in page["data"])
+            cursor = page["pagination"]["cursor"]
+            if not cursor:
+                return total
+
+    def reported(self, created: int, seconds: float = 30) -> Any:
+        """Return the sums of what clients reported, once they speak of so many items or after so long."""
         deadline = time.monotonic() + seconds
         while True:
-            health = self.health()
-            if health["stored_spans"] >= stored or time.monotonic() > deadline:
-                return health
+            reported = self.health()["client_reported"]
+            if reported["created"] >= created or time.monotonic() > deadline:
+                return reported
             time.sleep(0.2)
 
 

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from agent_observability import AgentObservability
-from agent_observability.spool import workspace_folder
 from conftest import MakeClient
 from fake_platform import FakePlatform, Request, Response
+
+from agent_observability import AgentObservability
+from agent_observability.spool import workspace_folder
 
 
 def make_spans(obs: AgentObservability, number: int, prefix: str = "step") -> None:

@@ -15,6 +15,7 @@ With pytest, the fixture ``agentobs_record`` does the same for the length of a t
 
 import itertools
 import json
+from bisect import insort
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -140,8 +141,7 @@ class _RecordingProcessor(SpanProcessor):
             error=span.status.description if span.status.status_code is StatusCode.ERROR else None,
             attributes=dict(span.attributes or {}),
         )
-        self._recording.spans.append(recorded)
-        self._recording.spans.sort(key=lambda one: one.start_ns)
+        insort(self._recording.spans, recorded, key=lambda one: one.start_ns)
 
 
 class _RecordingDelivery:
