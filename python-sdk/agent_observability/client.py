@@ -257,7 +257,7 @@ class AgentObservability(SpanActions):
     def start(self, name: str, attributes: dict[str, Any], parent: otel_trace.Span) -> otel_trace.Span:
         """Begin a span within another without making it the current one; of use to this package only."""
         context = otel_trace.set_span_in_context(parent, otel_context.get_current())
-        return self._tracer.start_span(name, context, attributes=attributes)
+        return self._tracer.start_span(name, context, attributes={**inherited(context), **attributes})
 
     @contextmanager
     def delivering_to(self, delivery: Delivery, tracer: Tracer) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """What holds for everything within a trace context: handed down in OpenTelemetry's own context."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -15,10 +16,19 @@ _INHERITED = otel_context.create_key("agentobs-inherited")
 _NOTHING: Mapping[str, str] = {}
 
 
-def inherited(context: Context | None = None) -> Mapping[str, str]:
+def inherited(context: Context) -> Mapping[str, str]:
     """Return the attributes that spans begun in a context inherit."""
-    held = otel_context.get_value(_INHERITED, context)
+    held = context.get(_INHERITED)
     return held if isinstance(held, dict) else _NOTHING
+
+
+def attributes_of(span: object) -> Mapping[str, Any]:
+    """Return the attributes of a span as a plain dictionary, which is far faster to read than OpenTelemetry's."""
+    attributes = getattr(span, "attributes", None)
+    if not attributes:
+        return {}
+    copy = getattr(attributes, "copy", None)
+    return copy() if copy is not None else dict(attributes)
 
 
 def with_inherited(attributes: Mapping[str, str], context: Context) -> Context:

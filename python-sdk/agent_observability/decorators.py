@@ -10,9 +10,10 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
 from opentelemetry.context import Context
 
+from agent_observability.context import attributes_of
 from agent_observability.guard import guard
 from agent_observability.serialise import MAX_TEXT, to_text
-from agent_observability.spans import INPUT, OUTPUT, agent_attribute, detach, kind_attributes, leave
+from agent_observability.spans import INPUT, OUTPUT, OUTPUT_MESSAGES, agent_attribute, detach, kind_attributes, leave
 
 if TYPE_CHECKING:
     from agent_observability.client import AgentObservability
@@ -109,8 +110,8 @@ class _Recipe:
         """Set what a call returned unless something was set already; never raises."""
         try:
             if self._capture and value is not None and span.is_recording():
-                held = getattr(span, "attributes", None)
-                if held is None or (OUTPUT not in held and "gen_ai.output.messages" not in held):
+                held = attributes_of(span)
+                if OUTPUT not in held and OUTPUT_MESSAGES not in held:
                     span.set_attribute(OUTPUT, to_text(value))
         except Exception as error:
             guard.failed(error)

@@ -34,7 +34,7 @@ _PACKAGES = (
     ),
     Instrumentation("crewai", "crewai", "openinference.instrumentation.crewai", "CrewAIInstrumentor"),
 )
-_on: set[str] = set()
+switched_on: set[str] = set()
 
 
 def switch_on(names: Iterable[str], *, capture_content: bool) -> list[str]:
@@ -53,11 +53,11 @@ def switch_on(names: Iterable[str], *, capture_content: bool) -> list[str]:
         switch = known.get(name)
         if switch is None:
             notices.warn(f"instrument_{name}", "There is no instrumentation %s; there are %s.", name, ", ".join(known))
-        elif name not in _on:
+        elif name not in switched_on:
             with guard:
                 if switch():
-                    _on.add(name)
-    return [name for name in asked if name in _on]
+                    switched_on.add(name)
+    return [name for name in asked if name in switched_on]
 
 
 def _package_switch(package: Instrumentation, capture_content: bool) -> Callable[[], bool]:

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
-from agent_observability.context import inherited
+from agent_observability.context import attributes_of, inherited
+from agent_observability.duplicates import Duplicates
 from agent_observability.guard import guard
+from agent_observability.instrumentation import switched_on
 from agent_observability.pipeline import Pipeline
+from agent_observability.version import NAME
 
 
 class DeliveringProcessor(SpanProcessor):
@@ -26,14 +30,19 @@ class DeliveringProcessor(SpanProcessor):
         """
         self._pipeline = pipeline
         self._defaults = dict(defaults)
+        self._duplicates = Duplicates(switched_on)
         self._bound = None if sample_rate >= 1 else TraceIdRatioBased.get_bound_for_rate(sample_rate)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Add what the context hands down and the span does not say itself."""
         try:
-            handed = inherited(parent_context)
-            if handed:
-                add_missing(span, handed)
+            scope = span.instrumentation_scope
+            # Spans of this package begin with what their context hands down.
+            if scope is None or scope.name != NAME:
+                handed = inherited(otel_context.get_current() if parent_context is None else parent_context)
+                if handed:
+                    add_missing(span, handed)
+                self._duplicates.begin(span)
             if self._defaults and (span.parent is None or span.parent.is_remote):
                 add_missing(span, self._defaults)
         except Exception as error:
@@ -48,7 +57,9 @@ class DeliveringProcessor(SpanProcessor):
             if self._bound is not None and context.trace_id & TraceIdRatioBased.TRACE_ID_LIMIT >= self._bound:
                 self._pipeline.account.sample()
                 return
-            self._pipeline.put_span(span)
+            kept = self._duplicates.settle(span)
+            if kept is not None:
+                self._pipeline.put_span(kept)
         except Exception as error:
             guard.failed(error)
 
@@ -62,7 +73,7 @@ class DeliveringProcessor(SpanProcessor):
 
 def add_missing(span: Span, attributes: Mapping[str, str]) -> None:
     """Set the attributes that a span does not have."""
-    held = span.attributes or {}
+    held = attributes_of(span)
     for name, value in attributes.items():
         if name not in held:
             span.set_attribute(name, value)

@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 
 from agent_observability.account import Account
+from agent_observability.context import attributes_of
 
 WAKE_AT = 512
 # What a span takes in memory besides the text of its attributes, roughly.
@@ -47,11 +48,9 @@ class Queue:
     def put_span(self, span: ReadableSpan) -> None:
         """Add a finished span, or count it as dropped when there is no room."""
         size = _SPAN_BYTES
-        attributes = span.attributes
-        if attributes:
-            for value in attributes.values():
-                if type(value) is str:
-                    size += len(value)
+        for value in attributes_of(span).values():
+            if type(value) is str:
+                size += len(value)
         self._put(span, size)
 
     def put_record(self, record: Record) -> None:

@@ -44,6 +44,8 @@ _FORMS = re.compile(
     r")|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
+# Each secret name holds one of these.
+_NAME_HINTS = ("pass", "secret", "key", "token", "auth", "cookie", "credential", "connection", "cvv", "card")
 # Each form above holds one of these, and looking for fixed text is many times faster than trying the forms.
 _HINTS = (
     "sk-",
@@ -68,10 +70,15 @@ def redact(text: str) -> str:
         if hint in text:
             text = _FORMS.sub(REDACTED, text)
             break
-    if ":" in text and _SECRET_WORD.search(text):
+    if ":" in text and _may_name_secrets(text) and _SECRET_WORD.search(text):
         for member, replacement in zip(_MEMBERS, _REPLACEMENTS, strict=True):
             text = member.sub(replacement, text)
     return text
+
+
+def _may_name_secrets(text: str) -> bool:
+    lowered = text.lower()
+    return any(hint in lowered for hint in _NAME_HINTS)
 
 
 def is_secret_name(name: str) -> bool:

@@ -12,7 +12,7 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Status, StatusCode, format_span_id, format_trace_id
 
-from agent_observability.context import AGENT_NAME, with_inherited
+from agent_observability.context import AGENT_NAME, attributes_of, with_inherited
 from agent_observability.guard import guard
 from agent_observability.queueing import Record
 from agent_observability.serialise import to_name, to_text
@@ -117,8 +117,7 @@ class SpanActions:
         """Add tags to the span, and so to its trace."""
         with guard:
             span = self._target()
-            attributes = getattr(span, "attributes", None) or {}
-            span.set_attribute(TAGS, tuple(dict.fromkeys((*attributes.get(TAGS, ()), *map(to_name, tags)))))
+            span.set_attribute(TAGS, tuple(dict.fromkeys((*attributes_of(span).get(TAGS, ()), *map(to_name, tags)))))
 
     def score(
         self,

@@ -41,7 +41,7 @@ def run(source: str, endpoint: str, key: str, spool_dir: Path, *arguments: str, 
     """
     process = start(source, endpoint, key, spool_dir, *arguments, **settings)
     try:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=150)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
@@ -124,7 +125,7 @@ class _RecordingProcessor(SpanProcessor):
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
         self._started[span.get_span_context().span_id] = next(self._ticks)
-        add_missing(span, inherited(parent_context))
+        add_missing(span, inherited(otel_context.get_current() if parent_context is None else parent_context))
 
     def on_end(self, span: ReadableSpan) -> None:
         context = span.get_span_context()
