@@ -131,7 +131,7 @@ class AgentObservability(SpanActions):
 
         Args:
             name: Name of the spans; the function's unless given.
-            kind: What the function is; at the root of a trace an agent, inside another a chain, unless given.
+            kind: What the function is; an agent, or within another span of this package a chain, unless given.
             agent_id: The agent that everything in the call belongs to.
             tags: Tags of the trace.
             metadata: What else is known of the trace.

@@ -13,6 +13,7 @@ ENVIRONMENT = "deployment.environment.name"
 RELEASE = "agentobs.release"
 
 _INHERITED = otel_context.create_key("agentobs-inherited")
+_WITHIN = otel_context.create_key("agentobs-within")
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -29,6 +30,16 @@ def attributes_of(span: object) -> Mapping[str, Any]:
         return {}
     copy = getattr(attributes, "copy", None)
     return copy() if copy is not None else dict(attributes)
+
+
+def is_within(context: Context) -> bool:
+    """Return whether a context is within a span of this package; those of servers and the like do not count."""
+    return _WITHIN in context
+
+
+def within(context: Context) -> Context:
+    """Return a context that is within a span of this package."""
+    return context if _WITHIN in context else otel_context.set_value(_WITHIN, True, context)
 
 
 def with_inherited(attributes: Mapping[str, str], context: Context) -> Context:

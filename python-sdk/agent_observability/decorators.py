@@ -10,7 +10,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
 from opentelemetry.context import Context
 
-from agent_observability.context import attributes_of
+from agent_observability.context import attributes_of, is_within
 from agent_observability.guard import guard
 from agent_observability.serialise import MAX_TEXT, to_text
 from agent_observability.spans import INPUT, OUTPUT, OUTPUT_MESSAGES, agent_attribute, detach, kind_attributes, leave
@@ -68,7 +68,7 @@ class _Recipe:
         self._name = name or _name_of(function)
         own_agent = agent_attribute(agent_id)
         self._handed_down = own_agent or None
-        # Without a kind it is an agent at the root of a trace, a step inside another.
+        # Without a kind it is an agent, or a step of what is traced around it.
         root_kind, inner_kind = kind or "agent", kind or "chain"
         self._inner = {**kind_attributes(inner_kind, self._name), **own_agent, **attributes}
         root_agent = own_agent or (agent_attribute(self._name) if root_kind == "agent" else {})
@@ -82,8 +82,7 @@ class _Recipe:
             return _NO_SPAN
         try:
             context = otel_context.get_current()
-            is_root = otel_trace.get_current_span(context) is otel_trace.INVALID_SPAN
-            attributes = dict(self._root if is_root else self._inner)
+            attributes = dict(self._inner if is_within(context) else self._root)
             if self._capture:
                 self._add_arguments(attributes, args, kwargs)
             return self._client.enter(self._name, attributes, self._handed_down)

@@ -12,7 +12,7 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Status, StatusCode, format_span_id, format_trace_id
 
-from agent_observability.context import AGENT_NAME, attributes_of, with_inherited
+from agent_observability.context import AGENT_NAME, attributes_of, with_inherited, within
 from agent_observability.guard import guard
 from agent_observability.queueing import Record
 from agent_observability.serialise import to_name, to_text
@@ -285,7 +285,7 @@ def detach(token: Token[Context]) -> None:
 
 def attach(span: otel_trace.Span, context: Context) -> Token[Context]:
     """Make a span the current one."""
-    return otel_context.attach(otel_trace.set_span_in_context(span, context))
+    return otel_context.attach(otel_trace.set_span_in_context(span, within(context)))
 
 
 def handed_context(handed_down: Mapping[str, str] | None) -> Context:

@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         response = self.platform.answer(Request(self.command, self.path, headers, body))
         content = b"" if response.body is None else json.dumps(response.body).encode()
-        self.send_response(response.status)
+        self.send_response_only(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Type", "application/json")

@@ -164,6 +164,12 @@ def _free_ports() -> dict[str, str]:
             return {name: str(first + offset) for offset, name in enumerate(names)}
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         try:

@@ -289,6 +289,25 @@ def test_w3c_headers_join_processes(obs: AgentObservability, recording: Recordin
     assert recording.span("called").trace_id == recording.span("caller").trace_id
 
 
+def test_below_the_span_of_a_server_a_function_is_an_agent(obs: AgentObservability, recording: Recording) -> None:
+    @obs.trace("answer")
+    def answer() -> None:
+        look_up()
+
+    @obs.trace("look-up")
+    def look_up() -> None:
+        """Do nothing."""
+
+    remote = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    token = otel_context.attach(propagate.extract(remote))
+    try:
+        answer()
+    finally:
+        otel_context.detach(token)
+    spans = [(span.name, span.kind, span.attributes.get("gen_ai.agent.name")) for span in recording.spans]
+    assert spans == [("answer", "agent", "answer"), ("look-up", "chain", None)]
+
+
 def test_contexts_within_contexts(obs: AgentObservability, recording: Recording) -> None:
     with obs.trace_context(agent_id="outer", user_id="u-1", session_id="s-1"):
         with obs.trace_context(agent_id="inner"), obs.span("deep"):

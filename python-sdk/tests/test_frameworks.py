@@ -20,7 +20,10 @@ def scenario(name):
         with obs.trace_context(name, user_id="u-1", session_id="s-1") as span:
             traces[name] = span.trace_id
             try:
-                work() if not asyncio.iscoroutinefunction(work) else runner.run(work(), context=contextvars.copy_context())
+                if asyncio.iscoroutinefunction(work):
+                    runner.run(work(), context=contextvars.copy_context())
+                else:
+                    work()
             except Exception as error:
                 print("failed", name, type(error).__name__)
     return begin
