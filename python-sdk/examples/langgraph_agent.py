@@ -4,6 +4,7 @@ Needs: pip install 'agent-observability[langchain]' langchain langchain-openai l
 """
 
 from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
@@ -21,6 +22,6 @@ def search(query: str) -> str:
 
 agent = create_agent(ChatOpenAI(model="gpt-4o"), [search])
 with obs.trace_context("langgraph-agent", agent_id="support-bot", user_id="u-123"):
-    result = agent.invoke({"messages": [("user", "Where is my order?")]})
+    result = agent.invoke({"messages": [HumanMessage("Where is my order?")]})
     obs.set_output(result["messages"][-1].content)
 print(obs.flush())

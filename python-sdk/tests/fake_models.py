@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
                 parts += [{"content": word} for word in ANSWER.split(" ")[:1]]
                 parts += [{"content": " " + word} for word in ANSWER.split(" ")[1:]]
             finish = "tool_calls" if call else "stop"
-            chunks = [
+            chunks: list[dict[str, Any]] = [
                 *(
                     {"choices": [{"index": 0, "delta": {"role": "assistant", **part}, "finish_reason": None}]}
                     for part in parts

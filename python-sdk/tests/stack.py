@@ -136,11 +136,12 @@ class Workspace:
 
     def count_spans(self) -> int:
         """Return how many spans the platform shows, all traces together."""
-        total, cursor = 0, None
+        total = 0
+        cursor: str | None = None
         while True:
             path = "/api/v1/traces?limit=1000&range=24h" + (f"&cursor={cursor}" if cursor else "")
             page = self.platform.ask("GET", path, token=self.key)
-            total += sum(trace["span_count"] for trace in page["data"])
+            total += sum(int(trace["span_count"]) for trace in page["data"])
             cursor = page["pagination"]["cursor"]
             if not cursor:
                 return total

@@ -142,7 +142,7 @@ def test_a_generator_is_current_while_it_runs_only(obs: AgentObservability, reco
 
 def conversation(obs: AgentObservability, traced: bool) -> Callable[[], Any]:
     def talk() -> Any:
-        log = []
+        log: list[Any] = []
         try:
             while True:
                 try:

@@ -83,7 +83,12 @@ def test_what_may_pass_is_tried_again(make_client: MakeClient, fake: FakePlatfor
 
 def test_retry_after_is_honoured(make_client: MakeClient, fake: FakePlatform) -> None:
     times: list[float] = []
-    fake.rules.append(lambda request: times.append(time.monotonic()) if request.path == "/v1/traces" else None)  # type: ignore[func-returns-value]
+
+    def watch(request: Request) -> None:
+        if request.path == "/v1/traces":
+            times.append(time.monotonic())
+
+    fake.rules.append(watch)
     fake.once("/v1/traces", Response(503, headers={"Retry-After": "3"}))
     obs = make_client()
     make_spans(obs, 1)

@@ -91,7 +91,7 @@ class HostileDict(dict[Any, Any]):
         (datetime.date(2026, 1, 31), '"2026-01-31"'),
         (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
         (Path("/tmp/x"), '"/tmp/x"'),
-        ((number for number in ()), '"<generator>"'),
+        ((number for number in range(1)), '"<generator>"'),
         (2**70, str(2**70)),
     ],
 )
