@@ -31,7 +31,7 @@ Figures = dict[str, dict[str, dict[str, float]]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this benchmark."""
-    parser.add_argument("--calls", type=int, default=20_000, help="traced calls of each kind in a round (default 20,000)")
+    parser.add_argument("--calls", type=int, default=20_000, help="calls of each kind in a round (default 20,000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, in which the libraries take turns (default 5)")
 
 
@@ -81,7 +81,8 @@ def _median(values: Iterator[float]) -> float:
 
 
 async def _output(*command: str, cwd: Path | None = None) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTOBS_", "LANGFUSE_"))}
+    foreign = ("AGENTOBS_", "LANGFUSE_", "OTEL_", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     process = await asyncio.create_subprocess_exec(
         *command, cwd=cwd, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -97,7 +98,8 @@ async def _python_environment() -> Path:
     if not python.exists():
         await _output(sys.executable, "-m", "venv", "--without-pip", str(python.parents[1]))
     wanted = [str(_ROOT / "python-sdk"), _LANGFUSE]
-    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+    install = [*pip, "install", "--quiet"]
     await _output(*install, *wanted)
     await _output(*install, "--force-reinstall", "--no-deps", wanted[0])
     return python

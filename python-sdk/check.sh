@@ -9,7 +9,7 @@ stamp=.venv/installed-requirements-dev.lock
 if ! cmp -s requirements-dev.lock "$stamp" || ! .venv/bin/python -c '' 2>/dev/null; then
   echo "  installing $(grep -c == requirements-dev.lock) packages"
   ../.venv/bin/python -m venv --clear --without-pip .venv
-  install=(../.venv/bin/python -m pip --python .venv/bin/python install --quiet --disable-pip-version-check --no-input --no-deps)
+  install=(../.venv/bin/python -m pip --python .venv/bin/python install --quiet --disable-pip-version-check --no-input --no-compile --no-deps)
   "${install[@]}" -r requirements-dev.lock
   "${install[@]}" --no-build-isolation --editable .
   cp requirements-dev.lock "$stamp"

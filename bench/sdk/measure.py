@@ -1,6 +1,6 @@
 """Measures what one traced call costs with one library; prints a line of JSON. Runs in an environment of its own.
 
-    measure.py opentelemetry|agent-observability|langfuse ENDPOINT CALLS
+measure.py opentelemetry|agent-observability|langfuse ENDPOINT CALLS
 """
 
 import json
@@ -90,7 +90,7 @@ def langfuse() -> tuple[Call, Call, Drain]:
 
 
 def measure(call: Call, drain: Drain, calls: int) -> dict[str, float]:
-    """Return microseconds a call: of the calling thread, of its wall clock, of the whole process with all its threads."""
+    """Return microseconds a call: of the calling thread, of the clock, of the process with all its threads."""
     for _ in range(CHUNK):
         call(QUESTION, 2)
     drain()

@@ -1,6 +1,6 @@
 """A LangGraph agent with a tool; its nodes, model calls and tools become spans.
 
-Needs: pip install 'agent-observability[langchain]' langchain langchain-openai langgraph
+Needs: pip install './python-sdk[langchain]' langchain langchain-openai langgraph
 """
 
 from langchain.agents import create_agent

@@ -1,6 +1,6 @@
 """Any server that speaks as OpenAI's does: OPENAI_BASE_URL says where.
 
-Needs: pip install 'agent-observability[openai]' openai
+Needs: pip install './python-sdk[openai]' openai
 """
 
 import openai

@@ -5,6 +5,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import programs
 import pytest
 from fake_platform import FakePlatform
 
@@ -101,6 +102,13 @@ def test_examples_of_the_readme_run(fake: FakePlatform, spool_dir: Path, monkeyp
         "handoff to billing",
     }
     assert [path for path, _ in fake.records] == ["/api/v1/scores", "/api/v1/feedback", "/api/v1/outcomes"]
+
+
+def test_the_first_trace_of_the_dashboard_arrives(fake: FakePlatform, spool_dir: Path) -> None:
+    page = (_SDK.parent / "frontend" / "src" / "features" / "home" / "snippets.ts").read_text()
+    code = page.split("code: `# pip install")[1].split("`")[0].partition("\n")[2]
+    programs.run(code.replace("${endpoint}", fake.url).replace("${key}", "dashboard"), fake.url, "other", spool_dir)
+    assert [span.name for span in fake.spans.values()] == ["hello"]
 
 
 @pytest.mark.parametrize("page", [_SDK / "README.md", *_PAGES], ids=lambda page: page.name)
