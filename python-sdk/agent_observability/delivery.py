@@ -19,6 +19,8 @@ from agent_observability.spool import GoneError
 _NO_ANSWER = (OSError, http.client.HTTPException)
 # 409: the same request of a process that was killed is still under way.
 _LATER = frozenset({408, 409, 425, 429})
+# The key or the address is wrong, which whoever runs the application mends.
+_NOT_THE_BATCH = frozenset({401, 403, 404, 405, 407})
 _ADOPT_SECONDS = 10.0
 _LONGEST_RETRY_AFTER = 600.0
 _REFUSED_PAUSE = 60.0
@@ -217,7 +219,7 @@ class Deliverer:
             return
         if answer.is_ok:
             self._accepted(batch, content, answer)
-        elif answer.status in (401, 403):
+        elif answer.status < 400 or answer.status in _NOT_THE_BATCH:
             self._refused(answer)
             self._requeue(batch)
         elif answer.status == 413 and (halves := halve(content)) is not None:
@@ -279,11 +281,8 @@ class Deliverer:
         with self._changed:
             self._failures += 1
             self._pause_until = time.monotonic() + _REFUSED_PAUSE
-        notices.warn(
-            "refused",
-            "The platform refuses the API key (status %s); traces are kept until it takes them.",
-            answer.status,
-        )
+        what = "API key" if answer.status in (401, 403) else "address of the platform"
+        notices.warn("refused", "Traces are kept until the %s is right (status %s).", what, answer.status)
 
     def _question_pause(self, times: int) -> float:
         longest = 0.5 if self._hurried else _LAST_QUESTION

@@ -1,6 +1,7 @@
 """What keeps mistakes of this package out of the application that it observes."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,12 @@ class Notices:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._said: dict[str, float] = {}
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        # A thread that does not exist in the child may hold it.
+        self._lock = threading.RLock()
 
     def warn(self, kind: str, message: str, *values: object) -> None:
         """Log a warning unless one of this kind was logged within the last minute."""

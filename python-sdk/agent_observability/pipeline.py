@@ -13,7 +13,7 @@ from typing import Protocol
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 from agent_observability.account import Account, DeliveryReport
 from agent_observability.batches import RUN_DIGITS
@@ -29,6 +29,16 @@ from agent_observability.writer import Writer
 
 _pipelines: dict[tuple[str, str], "Pipeline"] = {}
 _registry_lock = threading.RLock()
+
+
+def _renew_registry_lock() -> None:
+    # A thread that does not exist in the child may hold it.
+    global _registry_lock
+    _registry_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_registry_lock)
 
 
 def pipeline_for(settings: Settings) -> "Pipeline":
@@ -66,6 +76,7 @@ class Pipeline:
         """Build a pipeline that has not begun."""
         self._settings = settings
         self.is_shut_down = False
+        self.providers: weakref.WeakSet[TracerProvider] = weakref.WeakSet()
         self._reset()
         reference = weakref.ref(self)
 
@@ -74,7 +85,8 @@ class Pipeline:
             if pipeline is not None:
                 guard.call(pipeline._after_fork)
 
-        os.register_at_fork(after_in_child=after_fork) if hasattr(os, "register_at_fork") else None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=after_fork)
         multiprocessing_util.register_after_fork(self, Pipeline._finish_with_child)
         if multiprocessing.parent_process() is not None:
             self._finish_with_child()

@@ -15,7 +15,6 @@ from agent_observability.processor import CountingSampler, DeliveringProcessor
 # Conversations of many messages have more attributes than the 128 that OpenTelemetry keeps, and lose the oldest.
 _MAX_ATTRIBUTES = 4_096
 _ATTRIBUTE_LIMITS = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
-_attached: set[tuple[int, int]] = set()
 
 
 def provide(settings: Settings, pipeline: Pipeline) -> otel_trace.TracerProvider:
@@ -34,10 +33,9 @@ def provide(settings: Settings, pipeline: Pipeline) -> otel_trace.TracerProvider
 
 def attach(provider: TracerProvider, settings: Settings, pipeline: Pipeline) -> None:
     """Let the spans of a provider that somebody else has set up go to the pipeline too, once."""
-    identity = (id(provider), id(pipeline))
-    if identity in _attached:
+    if provider in pipeline.providers:
         return
-    _attached.add(identity)
+    pipeline.providers.add(provider)
     defaults = {
         name: value
         for name, value in ((ENVIRONMENT, settings.environment), (RELEASE, settings.release))
@@ -54,7 +52,7 @@ def _new_provider(settings: Settings, pipeline: Pipeline) -> TracerProvider:
         span_limits=SpanLimits() if is_limited else SpanLimits(max_span_attributes=_MAX_ATTRIBUTES),
         shutdown_on_exit=False,
     )
-    _attached.add((id(provider), id(pipeline)))
+    pipeline.providers.add(provider)
     provider.add_span_processor(DeliveringProcessor(pipeline, defaults={}, sample_rate=1.0))
     return provider
 

@@ -40,10 +40,10 @@ def find_folder(spool_dir: str | None, workspace: str) -> Path | None:
         spool_dir: Folder that was asked for; None for the usual ones.
         workspace: See ``workspace_folder``.
     """
-    for folder in _candidates(spool_dir):
+    for folder, is_guessable in _candidates(spool_dir):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not _is_private(folder):
+            if is_guessable and not _is_private(folder):
                 continue
             own = folder / workspace
             own.mkdir(mode=0o700, exist_ok=True)
@@ -56,14 +56,15 @@ def find_folder(spool_dir: str | None, workspace: str) -> Path | None:
     return None
 
 
-def _candidates(spool_dir: str | None) -> Iterator[Path]:
+def _candidates(spool_dir: str | None) -> Iterator[tuple[Path, bool]]:
+    """Yield folders, each with whether others could have made it before."""
     if spool_dir:
-        yield Path(spool_dir).expanduser()
+        yield Path(spool_dir).expanduser(), False
         return
     state = os.environ.get("XDG_STATE_HOME")
     with contextlib.suppress(RuntimeError):
-        yield (Path(state) if state else Path.home() / ".local" / "state") / "agentobs" / "spool"
-    yield Path(tempfile.gettempdir()) / f"agentobs-spool-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+        yield (Path(state) if state else Path.home() / ".local" / "state") / "agentobs" / "spool", False
+    yield Path(tempfile.gettempdir()) / f"agentobs-spool-{os.getuid() if hasattr(os, 'getuid') else 'user'}", True
 
 
 def _is_private(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from conftest import MakeClient
 from fake_platform import FakePlatform, Request, Response
 
 from agent_observability import AgentObservability
-from agent_observability.spool import workspace_folder
+from agent_observability.spool import find_folder, workspace_folder
 
 
 def make_spans(obs: AgentObservability, number: int, prefix: str = "step") -> None:
@@ -161,10 +161,20 @@ def test_a_refused_key_keeps_everything(
     report = obs.flush(1)
     assert (report.spooled, report.complete) == (7, False)
     assert "a_key_that_nobody_knows" not in caplog.text
-    assert "refuses the API key" in caplog.text
+    assert "until the API key is right" in caplog.text
     end()
     assert obs.flush(30).stored == 7
     assert files_of(spool_dir, "batch") == []
+
+
+@pytest.mark.parametrize("status", [301, 404, 405])
+def test_a_wrong_address_costs_nothing(make_client: MakeClient, fake: FakePlatform, status: int) -> None:
+    end = fake.always("/v1/traces", Response(status, headers={"Location": "http://127.0.0.1:9/"}))
+    obs = make_client()
+    make_spans(obs, 2)
+    assert obs.flush(0.5).spooled == 2
+    end()
+    assert obs.flush(30).stored == 2
 
 
 def test_records_carry_a_key_that_makes_them_safe_to_repeat(make_client: MakeClient, fake: FakePlatform) -> None:
@@ -247,6 +257,34 @@ def test_a_full_spool_drops_what_is_new(make_client: MakeClient, spool_dir: Path
     assert report.spooled + report.dropped["spool_full"] == 1_500
     assert report.spooled > 0
     assert sum(path.stat().st_size for path in files_of(spool_dir, "batch")) <= 20_000
+
+
+def test_a_folder_that_everybody_may_write_serves_when_it_is_named(make_client: MakeClient, tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume").chmod(0o777)
+    obs = make_client(unused_endpoint(), spool_dir=str(tmp_path / "volume"))
+    make_spans(obs, 1)
+    obs.flush(0.3)
+    assert len(files_of(tmp_path / "volume", "batch")) == 1
+
+
+def test_a_folder_that_others_could_have_laid_out_does_not_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "file"
+    home.touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    trap = tmp_path / f"agentobs-spool-{os.getuid()}"
+    trap.mkdir()
+    trap.chmod(0o777)
+    assert find_folder(None, "workspace") is None
+    trap.chmod(0o700)
+    assert find_folder(None, "workspace") == trap / "workspace"
+    (trap / "workspace").rmdir()
+    trap.rename(tmp_path / "elsewhere")
+    trap.symlink_to(tmp_path / "elsewhere")
+    assert find_folder(None, "workspace") is None
 
 
 def test_without_a_folder_memory_is_used(
