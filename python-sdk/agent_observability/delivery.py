@@ -304,7 +304,6 @@ class Deliverer:
             self._without_receipt(batch)
             return
         receipt = answer.json()
-        receipt = receipt.get("data", receipt) if isinstance(receipt, dict) else None
         if not answer.is_ok or not isinstance(receipt, dict):
             self._unreachable(f"status {answer.status}", min(answer.retry_after, _LONGEST_RETRY_AFTER))
             self._ask_later(batch, times)

@@ -100,7 +100,7 @@ class FakePlatform:
     def _take(self, request: Request) -> Response:
         if request.path.startswith("/api/v1/receipts/"):
             receipt = self._receipts.get(request.path.rpartition("/")[2])
-            return Response(200, {"data": receipt}) if receipt else Response(404, {"error": {"code": "not_found"}})
+            return Response(200, receipt) if receipt else Response(404, {"error": {"code": "not_found"}})
         key = request.headers.get("idempotency-key")
         if key is not None and key in self._answered:
             return Response(202, {}, {"Idempotency-Replayed": "true", "X-Receipt-ID": self._receipt(1, 0)})

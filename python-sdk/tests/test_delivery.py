@@ -107,7 +107,7 @@ def test_a_refused_request_is_counted_with_its_reason(make_client: MakeClient, f
 
 def test_a_partly_stored_request_is_counted_item_by_item(make_client: MakeClient, fake: FakePlatform) -> None:
     receipt = {"state": "partial", "received": 5, "stored": 2, "duplicate": 1, "rejected": 1, "dead_lettered": 1}
-    fake.once("/api/v1/receipts/", Response(200, {"data": {**receipt, "reasons": {"time_too_old": 1}}}))
+    fake.once("/api/v1/receipts/", Response(200, {**receipt, "reasons": {"time_too_old": 1}}))
     obs = make_client()
     make_spans(obs, 5)
     report = obs.flush(30)
@@ -116,7 +116,7 @@ def test_a_partly_stored_request_is_counted_item_by_item(make_client: MakeClient
 
 
 def test_a_receipt_is_asked_for_until_it_says_more_than_queued(make_client: MakeClient, fake: FakePlatform) -> None:
-    fake.once("/api/v1/receipts/", *[Response(200, {"data": {"state": "queued"}})] * 4)
+    fake.once("/api/v1/receipts/", *[Response(200, {"state": "queued"})] * 4)
     obs = make_client()
     make_spans(obs, 1)
     assert obs.flush(30).stored == 1
@@ -329,7 +329,7 @@ def test_what_a_dead_process_left_is_sent_by_the_next(
 def test_what_was_accepted_before_the_end_is_followed_by_the_next(
     make_client: MakeClient, fake: FakePlatform, spool_dir: Path
 ) -> None:
-    end = fake.always("/api/v1/receipts/", Response(200, {"data": {"state": "queued"}}))
+    end = fake.always("/api/v1/receipts/", Response(200, {"state": "queued"}))
     first = make_client(api_key="same")
     make_spans(first, 5)
     assert first.flush(0.6).accepted == 5
