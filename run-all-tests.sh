@@ -74,6 +74,7 @@ if [ "$has_node" = yes ]; then
 fi
 check pytest backend python -m pytest -n "${PYTEST_WORKERS:-2}" --dist loadgroup -q \
   --cov=. --cov-report=term:skip-covered --cov-fail-under=85 "$@"
+check python-sdk python-sdk ./check.sh
 if [ "$has_node" = yes ] && has_chromium; then
   check frontend-e2e frontend npm run --silent e2e
 fi

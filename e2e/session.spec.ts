@@ -15,7 +15,7 @@ test("registers, makes a key in place, and sees the first trace arrive without a
 
   await page.getByRole("button", { name: "Create a key" }).click();
   const key = (await page.locator("[data-key]").textContent()) ?? "";
-  await expect(page.getByRole("tabpanel")).toContainText(`Bearer ${key}`);
+  await expect(page.getByRole("tabpanel")).toContainText(`AgentObservability(api_key="${key}"`);
   await page.evaluate(() => Object.assign(window, { untouched: true }));
   const answer = await request.post(`${gatewayUrl}/api/v1/traces`, {
     headers: { authorization: `Bearer ${key}` },

@@ -18,11 +18,18 @@ First steps
             "output": "Hello!", "latency_ms": 420, "status": "success", "model": "gpt-4o", "model_provider": "openai"}}'
   4. Read it back:
      curl -s '{gateway}/api/v1/traces?range=1h' -H 'Authorization: Bearer KEY'
+  Then trace your own agents, in Python after pip install ./python-sdk:
+     from agent_observability import AgentObservability
+     obs = AgentObservability(api_key="KEY", endpoint="{gateway}")
+  and @obs.trace() above the functions that are to be traced.
 """
 _FIRST_STEPS_IN_DASHBOARD = """\
 First steps
   1. Open {dashboard}/register and create an account.
-  2. Create an API key there, and send a first trace as the page shows.
+  2. Create an API key there, and send a first trace as the page shows; in Python after pip install ./python-sdk:
+     from agent_observability import AgentObservability
+     obs = AgentObservability(api_key="KEY", endpoint="{gateway}")
+     and @obs.trace() above the functions that are to be traced.
   With data to look at: ./start.sh --demo fills a workspace and prints its login.
 """
 
@@ -45,7 +52,7 @@ def addresses(deployment: Deployment) -> str:
 def first_steps(deployment: Deployment) -> str:
     """Return how to register, create a key and send a trace."""
     if deployment.runs(DASHBOARD):
-        return _FIRST_STEPS_IN_DASHBOARD.format(dashboard=_dashboard_url(deployment))
+        return _FIRST_STEPS_IN_DASHBOARD.format(dashboard=_dashboard_url(deployment), gateway=gateway_url(deployment))
     return _FIRST_STEPS.format(gateway=gateway_url(deployment))
 
 

@@ -148,6 +148,8 @@ def test_its_address_comes_first_when_it_runs(dashboard: Dashboard, folder: Path
         deployment.write_instance(deployment.programs())
         assert ("http://localhost:3010" in guide.addresses(deployment).splitlines()[0]) is runs
         assert ("http://localhost:3010/register" in guide.first_steps(deployment)) is runs
+        two_lines = f'AgentObservability(api_key="KEY", endpoint="{guide.gateway_url(deployment)}")'
+        assert two_lines in guide.first_steps(deployment)
         assert ("http://localhost:3010/login" in guide.demo_steps(deployment)) is runs
 
 

@@ -57,7 +57,7 @@ export function FirstTrace() {
         </li>
         <li>
           <Card title="2. Send a trace">
-            <Tabs defaultValue="curl">
+            <Tabs defaultValue={ways[0]?.name}>
               <TabsList aria-label="Ways to send">
                 {ways.map(({ name }) => (
                   <TabsTrigger key={name} value={name}>

@@ -1,0 +1,1 @@
+"""The command line: ``agent-observability doctor`` and ``agent-observability tail``."""
