@@ -1,0 +1,45 @@
+import { createContextKey, type Attributes, type Context } from "@opentelemetry/api";
+import { KEY } from "./attributes";
+import { serialise } from "./serialise";
+
+/** What is said of a trace. Agent, user, session and environment hold for everything in it, spans of other instrumentations included. */
+export interface TraceAttributes {
+  /** Agent that does the work. */
+  agentId?: string | undefined;
+  /** User for whom it is done. */
+  userId?: string | undefined;
+  /** Conversation that it belongs to. */
+  sessionId?: string | undefined;
+  /** Deployment environment, such as `production`. */
+  environment?: string | undefined;
+  /** Free names and values. */
+  metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Words to find it by. */
+  tags?: readonly string[] | undefined;
+}
+
+const INHERITED = createContextKey("agentobs inherited");
+
+/** Returns the attributes that spans begun in a context inherit, undefined for none. */
+export function inherited(context: Context): Attributes | undefined {
+  return context.getValue(INHERITED) as Attributes | undefined;
+}
+
+/** Returns a context in which spans inherit what is given, too. */
+export function withInherited(context: Context, given: TraceAttributes): Context {
+  let attributes: Attributes | undefined;
+  const set = (key: string, value: string | undefined): void => {
+    if (value !== undefined && value !== null) (attributes ??= { ...inherited(context) })[key] = String(value);
+  };
+  set(KEY.agent, given.agentId);
+  set(KEY.userId, given.userId);
+  set(KEY.sessionId, given.sessionId);
+  set(KEY.environment, given.environment);
+  return attributes === undefined ? context : context.setValue(INHERITED, attributes);
+}
+
+/** Adds what is said of one span to its attributes. */
+export function addLabels(attributes: Attributes, given: TraceAttributes): void {
+  if (given.tags !== undefined && given.tags.length > 0) attributes[KEY.tags] = given.tags.map(String);
+  if (given.metadata !== undefined) attributes[KEY.metadata] = serialise(given.metadata);
+}
