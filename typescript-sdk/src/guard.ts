@@ -1,13 +1,7 @@
 const QUIET_MS = 60_000;
 
-/**
- * Keeps failures of the SDK out of the application: they are caught, counted and logged at most once a minute.
- *
- * `onFailure` is replaced by tests, so that failures of the SDK are not hidden there.
- */
+/** Keeps failures of the SDK out of the application: they are caught, and logged at most once a minute. */
 export class Guard {
-  failures = 0;
-  onFailure: (error: unknown) => void = () => undefined;
   readonly #log: (message: string) => void;
   readonly #said = new Map<string, number>();
 
@@ -27,9 +21,7 @@ export class Guard {
 
   /** Notes a failure of the SDK. */
   failed(error: unknown): void {
-    this.failures += 1;
     this.warn("failure", `an error inside the SDK; the application is not affected: ${describe(error)}`);
-    this.onFailure(error);
   }
 
   /** Logs a warning, at most one a minute of each kind. */

@@ -67,7 +67,7 @@ export function watchExit(sink: Sink, timeoutMs: number): void {
   if (isWatching) return;
   isWatching = true;
   process.once("beforeExit", () => {
-    for (const one of watched) if (!one.sink.report().complete) void one.sink.flush(one.timeoutMs, true);
+    for (const one of watched) void one.sink.flush(one.timeoutMs, true);
   });
   process.once("exit", () => {
     for (const one of watched) one.sink.close();

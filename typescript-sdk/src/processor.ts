@@ -1,4 +1,4 @@
-import type { Attributes, Context } from "@opentelemetry/api";
+import type { Attributes, Context, Link, SpanKind } from "@opentelemetry/api";
 import { ROOT_CONTEXT, TraceFlags } from "@opentelemetry/api";
 import type { ReadableSpan, Sampler, SamplingResult, Span, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { SamplingDecision, TraceIdRatioBasedSampler } from "@opentelemetry/sdk-trace";
@@ -81,8 +81,8 @@ export class CountingSampler implements Sampler {
     this.#left = left;
   }
 
-  shouldSample(...given: Parameters<Sampler["shouldSample"]>): SamplingResult {
-    const result = this.#inner.shouldSample(...given);
+  shouldSample(context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
+    const result = this.#inner.shouldSample(context, traceId, name, kind, attributes, links);
     if (result.decision !== SamplingDecision.RECORD_AND_SAMPLED) this.#left();
     return result;
   }

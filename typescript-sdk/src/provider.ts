@@ -2,7 +2,7 @@ import type { Attributes, ContextManager, Tracer } from "@opentelemetry/api";
 import { context, propagation, ProxyTracerProvider, trace } from "@opentelemetry/api";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
-import { ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider, type IdGenerator, type SpanProcessor } from "@opentelemetry/sdk-trace";
+import { AlwaysOnSampler, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider, type IdGenerator, type Sampler, type SpanProcessor } from "@opentelemetry/sdk-trace";
 import { KEY } from "./attributes";
 import type { Guard } from "./guard";
 import { CountingSampler, DeliveringProcessor } from "./processor";
@@ -60,11 +60,15 @@ function ownProvider(parts: ProviderParts): TracerProvider {
   const { settings, sink, guard } = parts;
   return new TracerProvider({
     resource: defaultResource().merge(resourceFromAttributes(resourceAttributes(settings))),
-    sampler: new CountingSampler(new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(settings.sampleRate) }), () => sink.sample()),
+    sampler: new CountingSampler(new ParentBasedSampler({ root: rootSampler(settings.sampleRate) }), () => sink.sample()),
     spanLimits: { attributeCountLimit: MAX_ATTRIBUTES, eventCountLimit: 1_000 },
     spanProcessors: [new DeliveringProcessor(sink, guard)],
     ...(parts.idGenerator === undefined ? {} : { idGenerator: parts.idGenerator }),
   });
+}
+
+function rootSampler(rate: number): Sampler {
+  return rate >= 1 ? new AlwaysOnSampler() : new TraceIdRatioBasedSampler(rate);
 }
 
 function resourceAttributes(settings: Settings): Attributes {

@@ -5,11 +5,12 @@ const NAMES =
   "api[-_]?key|apikey|x-api-key|authorization|proxy-authorization|cookie|set-cookie|password|passwd|secret|client[-_]?secret|" +
   "private[-_]?key|access[-_]?token|refresh[-_]?token|id[-_]?token|auth[-_]?token|session[-_]?token|secret[-_]?key|" +
   "access[-_]?key|bearer[-_]?token|credentials?|passphrase|secret[-_]?access[-_]?key|connection[-_]?string|cvv|card[-_]?number";
-const SECRET_NAME = new RegExp(`^(?:\\w*[-_])?(?:${NAMES})$`, "i");
+const SECRET_NAME = new RegExp(`^(?:.*[-_.])?(?:${NAMES})$`, "i");
+const CAMEL = /([a-z0-9])([A-Z])/g;
 /** Entries of JSON under the name of a secret, as instrumentations write them into text; the second in JSON that is text in JSON. */
-const SECRET_ENTRY = new RegExp(`"((?:\\w*[-_])?(?:${NAMES}))"(\\s*:\\s*)(?:"(?:[^"\\\\]|\\\\.)*"|\\d[\\d.]*)`, "gi");
+const SECRET_ENTRY = new RegExp(`"((?:[\\w.-]*[-_.])?(?:${NAMES}))"(\\s*:\\s*)(?:"(?:[^"\\\\]|\\\\.)*"|\\d[\\d.]*)`, "gi");
 const NESTED_SECRET_ENTRY = new RegExp(
-  `\\\\"((?:\\w*[-_])?(?:${NAMES}))\\\\"(\\s*:\\s*)\\\\"(?:[^"\\\\]|\\\\(?!"))*\\\\"`,
+  `\\\\"((?:[\\w.-]*[-_.])?(?:${NAMES}))\\\\"(\\s*:\\s*)\\\\"(?:[^"\\\\]|\\\\(?!"))*\\\\"`,
   "gi",
 );
 const HINT = /sk-|earer|AKIA|ASIA|gh[pousr]_|github_pat_|xox[abeprs]-|AIza|eyJ|PRIVATE KEY|ao_live_|glpat|k_live_|k_test_/;
@@ -39,7 +40,7 @@ const KNOWN_LIMIT = 4096;
 export function isSecretName(name: string): boolean {
   const found = known.get(name);
   if (found !== undefined) return found;
-  const secret = name.length <= 64 && SECRET_NAME.test(name);
+  const secret = name.length <= 64 && SECRET_NAME.test(name.replace(CAMEL, "$1_$2"));
   if (known.size >= KNOWN_LIMIT) known.clear();
   known.set(name, secret);
   return secret;

@@ -27,19 +27,18 @@ export function inherited(context: Context): Attributes | undefined {
 
 /** Returns a context in which spans inherit what is given, too. */
 export function withInherited(context: Context, given: TraceAttributes): Context {
-  let attributes: Attributes | undefined;
-  const set = (key: string, value: string | undefined): void => {
-    if (value !== undefined && value !== null) (attributes ??= { ...inherited(context) })[key] = String(value);
-  };
-  set(KEY.agent, given.agentId);
-  set(KEY.userId, given.userId);
-  set(KEY.sessionId, given.sessionId);
-  set(KEY.environment, given.environment);
-  return attributes === undefined ? context : context.setValue(INHERITED, attributes);
+  const { agentId, userId, sessionId, environment } = given;
+  if (agentId == null && userId == null && sessionId == null && environment == null) return context;
+  const attributes: Attributes = { ...inherited(context) };
+  if (agentId != null) attributes[KEY.agent] = String(agentId);
+  if (userId != null) attributes[KEY.userId] = String(userId);
+  if (sessionId != null) attributes[KEY.sessionId] = String(sessionId);
+  if (environment != null) attributes[KEY.environment] = String(environment);
+  return context.setValue(INHERITED, attributes);
 }
 
 /** Adds what is said of one span to its attributes. */
 export function addLabels(attributes: Attributes, given: TraceAttributes): void {
-  if (given.tags !== undefined && given.tags.length > 0) attributes[KEY.tags] = given.tags.map(String);
-  if (given.metadata !== undefined) attributes[KEY.metadata] = serialise(given.metadata);
+  if (given.tags != null && given.tags.length > 0) attributes[KEY.tags] = given.tags.map(String);
+  if (given.metadata != null) attributes[KEY.metadata] = serialise(given.metadata);
 }

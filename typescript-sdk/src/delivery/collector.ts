@@ -62,6 +62,8 @@ export class Collector {
   #draining: Promise<void> | undefined;
   #accountAt = 0;
   #isClosed = false;
+  /** Whether the timer runs as soon as it can. */
+  #isHurried = false;
 
   constructor(parts: CollectorParts) {
     this.#parts = parts;
@@ -74,7 +76,11 @@ export class Collector {
     if (!this.#admit(size)) return;
     this.#spans.push(span);
     this.#sizes.push(size);
-    this.#timer.within(this.#spans.length - this.#head >= BATCH_ITEMS ? 0 : INTERVAL_MS);
+    // Asking the clock at each span would cost more than the rest of this.
+    const isWhole = this.#spans.length - this.#head >= BATCH_ITEMS;
+    if (this.#timer.isSet && (!isWhole || this.#isHurried)) return;
+    this.#isHurried = isWhole;
+    this.#timer.within(isWhole ? 0 : INTERVAL_MS);
   }
 
   /** Takes a score, feedback or outcome. */
@@ -93,7 +99,6 @@ export class Collector {
     }
     if (account.queued >= maxItems || this.#bytes + size > maxBytes) {
       account.refuse("queue_full");
-      this.#timer.within(0);
       return false;
     }
     this.#bytes += size;

@@ -17,7 +17,6 @@ const LONGEST_BACKOFF_MS = 60_000;
 const REFUSED_MS = 60_000;
 const HOUSEKEEPING_MS = 5_000;
 const ADOPTION_MS = 10_000;
-const RECEIPT_KEPT_MS = 7 * 24 * 3_600_000;
 const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 
 export interface CourierParts {
@@ -41,6 +40,7 @@ interface Waiting {
 export class Courier {
   readonly #parts: CourierParts;
   readonly #timer: Timer;
+  /** Accounts of the batches of this process by their ids, from when they are kept until they are forgotten. */
   readonly #accounts = new Map<string, FileAccount>();
   #unsent: Batch[] = [];
   #isSorted = true;
@@ -68,6 +68,11 @@ export class Courier {
   /** Whether the platform refuses the key. */
   get isRefused(): boolean {
     return this.#isRefused;
+  }
+
+  /** Whether batches of this process are still on their way. */
+  get hasOwn(): boolean {
+    return this.#accounts.size > 0;
   }
 
   /** Looks for what other processes have left, and goes on with it. */
@@ -218,11 +223,16 @@ export class Courier {
     const isPacked = content.contentEncoding === "gzip";
     const halves = splitTraces(isPacked ? await compression.gunzip(content.body) : content.body);
     if (halves === undefined) return false;
+    const { account, ...rest } = content;
+    let others = batch.items;
     for (const [index, half] of halves.entries()) {
-      const { account, ...rest } = content;
+      others -= half.items;
       const part: Content = { ...rest, items: half.items, body: isPacked ? await compression.gzip(half.body) : half.body };
-      const carried = index === 0 && account !== undefined ? { account } : {};
+      // What was sampled and dropped goes with the first, and with each half the spans that it brings.
+      const brought = { created: half.items, sampled: 0, dropped: {} };
+      const carried = account === undefined ? {} : { account: index > 0 ? brought : { ...account, created: account.created - others } };
       const added = await store.addPart(`${batch.id}${"ab"[index] ?? ""}`, { ...part, ...carried }, batch);
+      if (carried.account !== undefined && this.#isOwn(batch)) this.#accounts.set(added.id, carried.account);
       this.#unsent.unshift(added);
     }
     await store.delete(batch);
@@ -249,7 +259,6 @@ export class Courier {
   async #ask(one: Waiting): Promise<void> {
     const { batch } = one;
     if (one.verdict !== undefined) return this.#settle(one, one.verdict);
-    if (Date.now() - batch.timeMs > RECEIPT_KEPT_MS) return this.#lostReceipt(one);
     let answer: Answer;
     try {
       answer = await this.#parts.transport({ method: "GET", path: `/api/v1/receipts/${batch.receipt ?? ""}`, headers: this.#headers() });

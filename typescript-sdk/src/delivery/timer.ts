@@ -13,6 +13,11 @@ export class Timer {
 
   constructor(readonly run: () => void) {}
 
+  /** Whether it is going to run. */
+  get isSet(): boolean {
+    return this.#handle !== undefined;
+  }
+
   /** Sets it to run after so many milliseconds, unless it runs sooner already. */
   within(delayMs: number): void {
     const at = performance.now() + delayMs;
