@@ -8,5 +8,6 @@ export default defineConfig({
   dts: true,
   clean: true,
   splitting: true,
+  shims: true,
   sourcemap: false,
 });

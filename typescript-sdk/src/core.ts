@@ -165,7 +165,8 @@ function carrierOf(headers: HeadersLike): Record<string, string | string[] | und
   return carrier;
 }
 
-function recordError(span: Span, error: unknown): void {
+/** Says on a span how its work failed. */
+export function recordError(span: Span, error: unknown): void {
   if (!span.isRecording()) return;
   const type = typeOf(error);
   span.setAttribute(KEY.errorType, type);

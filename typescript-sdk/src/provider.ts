@@ -1,4 +1,4 @@
-import type { Attributes, ContextManager, Tracer } from "@opentelemetry/api";
+import type { Attributes, ContextManager, Tracer, TracerProvider as OtelTracerProvider } from "@opentelemetry/api";
 import { context, propagation, ProxyTracerProvider, trace } from "@opentelemetry/api";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
@@ -28,7 +28,7 @@ export interface ProviderParts {
 export interface Connection {
   readonly tracer: Tracer;
   /** Provider for instrumentations. */
-  readonly provider: { getTracer(name: string, version?: string): Tracer };
+  readonly provider: OtelTracerProvider;
 }
 
 /**
