@@ -38,6 +38,7 @@ export class AgentObservability extends Client {
   }
 }
 
+export { AgentObservabilityExporter } from "./exporter";
 export type { SpanHandle, Usage, ScoreOptions, FeedbackOptions, OutcomeOptions } from "./actions";
 export type { Kind } from "./attributes";
 export type { SpanOptions, TracedCall } from "./client";

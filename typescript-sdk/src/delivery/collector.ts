@@ -24,7 +24,8 @@ export interface CollectorParts {
   readonly account: Account;
   readonly store: Store;
   readonly guard: Guard;
-  readonly compression: Compression;
+  /** Absent where the runtime has none. */
+  readonly compression: Compression | undefined;
   readonly maxItems: number;
   readonly maxBytes: number;
   /** Returns the OTLP request for spans; undefined for what cannot be encoded. */
@@ -131,8 +132,8 @@ export class Collector {
     try {
       const body = this.#encode(draft);
       if (body === undefined) return this.#lose(draft, "encoding");
-      const content = contentOf(draft, draft.spans ? await compression.gzip(body) : body);
-      const batch = await store.add(draft.id, content);
+      const packed = draft.spans && compression ? await compression.gzip(body) : undefined;
+      const batch = await store.add(draft.id, contentOf(draft, body, packed));
       if (this.#draft === draft) this.#kept(draft, batch);
     } catch (error) {
       if (this.#draft === draft) this.#failed(draft, error);
@@ -151,12 +152,12 @@ export class Collector {
   #keepNow(draft: Draft): void {
     const { store, compression } = this.#parts;
     this.#draft = undefined;
-    if (!store.addNow || !compression.gzipNow) return this.#lose(draft, "shutdown");
+    if (!store.addNow || !compression?.gzipNow) return this.#lose(draft, "shutdown");
     try {
       const body = this.#encode(draft);
       if (body === undefined) return this.#lose(draft, "encoding");
       // A write that is under way has the same name, so that the batch is there once whichever comes last.
-      this.#kept(draft, store.addNow(draft.id, contentOf(draft, draft.spans ? compression.gzipNow(body) : body)));
+      this.#kept(draft, store.addNow(draft.id, contentOf(draft, body, draft.spans && compression.gzipNow(body))));
     } catch (error) {
       this.#failed(draft, error);
     }
@@ -228,7 +229,7 @@ export class Collector {
   }
 }
 
-function contentOf(draft: Draft, body: Uint8Array): Content {
+function contentOf(draft: Draft, body: Uint8Array, packed: Uint8Array | undefined): Content {
   if (draft.spans === undefined) {
     const account = draft.path === REPORTS_PATH ? {} : { account: draft.account };
     return { path: draft.path, contentType: "application/json", items: draft.items, body, ...account };
@@ -236,10 +237,10 @@ function contentOf(draft: Draft, body: Uint8Array): Content {
   return {
     path: draft.path,
     contentType: "application/x-protobuf",
-    contentEncoding: "gzip",
+    ...(packed === undefined ? {} : { contentEncoding: "gzip" }),
     items: draft.items,
     account: draft.account,
-    body,
+    body: packed ?? body,
   };
 }
 

@@ -23,7 +23,7 @@ export interface CourierParts {
   readonly account: Account;
   readonly store: Store;
   readonly guard: Guard;
-  readonly compression: Compression;
+  readonly compression: Compression | undefined;
   readonly transport: Transport;
   readonly apiKey: string;
 }
@@ -220,14 +220,15 @@ export class Courier {
 
   async #split(batch: Batch, content: Content): Promise<boolean> {
     const { store, compression } = this.#parts;
-    const isPacked = content.contentEncoding === "gzip";
-    const halves = splitTraces(isPacked ? await compression.gunzip(content.body) : content.body);
+    const packing = content.contentEncoding === "gzip" ? compression : undefined;
+    if (packing === undefined && content.contentEncoding !== undefined) return false;
+    const halves = splitTraces(packing ? await packing.gunzip(content.body) : content.body);
     if (halves === undefined) return false;
     const { account, ...rest } = content;
     let others = batch.items;
     for (const [index, half] of halves.entries()) {
       others -= half.items;
-      const part: Content = { ...rest, items: half.items, body: isPacked ? await compression.gzip(half.body) : half.body };
+      const part: Content = { ...rest, items: half.items, body: packing ? await packing.gzip(half.body) : half.body };
       // What was sampled and dropped goes with the first, and with each half the spans that it brings.
       const brought = { created: half.items, sampled: 0, dropped: {} };
       const carried = account === undefined ? {} : { account: index > 0 ? brought : { ...account, created: account.created - others } };

@@ -11,7 +11,7 @@ export interface DeliveryOptions {
   readonly apiKey: string;
   readonly store: Store;
   readonly transport: Transport;
-  readonly compression: Compression;
+  readonly compression: Compression | undefined;
   readonly guard: Guard;
   readonly maxItems: number;
   readonly maxBytes: number;
