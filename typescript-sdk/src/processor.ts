@@ -1,5 +1,5 @@
-import type { Attributes, Context, Link, SpanKind } from "@opentelemetry/api";
-import { ROOT_CONTEXT, TraceFlags } from "@opentelemetry/api";
+import type { Attributes, Context, Link } from "@opentelemetry/api";
+import { ROOT_CONTEXT, SpanKind, TraceFlags } from "@opentelemetry/api";
 import type { ReadableSpan, Sampler, SamplingResult, Span, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { SamplingDecision, TraceIdRatioBasedSampler } from "@opentelemetry/sdk-trace";
 import type { Guard } from "./guard";
@@ -50,7 +50,7 @@ export class DeliveringProcessor implements SpanProcessor {
   }
 
   #isLeftOut(sampler: Sampler, traceId: string): boolean {
-    return sampler.shouldSample(ROOT_CONTEXT, traceId, "", 0, {}, []).decision !== SamplingDecision.RECORD_AND_SAMPLED;
+    return sampler.shouldSample(ROOT_CONTEXT, traceId, "", SpanKind.INTERNAL, {}, []).decision !== SamplingDecision.RECORD_AND_SAMPLED;
   }
 
   async forceFlush(): Promise<void> {

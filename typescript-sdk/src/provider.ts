@@ -1,5 +1,5 @@
 import type { Attributes, ContextManager, Tracer, TracerProvider as OtelTracerProvider } from "@opentelemetry/api";
-import { context, propagation, ProxyTracerProvider, trace } from "@opentelemetry/api";
+import { context, propagation, trace } from "@opentelemetry/api";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
 import { AlwaysOnSampler, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider, type IdGenerator, type Sampler, type SpanProcessor } from "@opentelemetry/sdk-trace";
@@ -88,8 +88,8 @@ function standing(settings: Settings): Attributes {
 }
 
 function currentProvider(): unknown {
-  const provider: unknown = trace.getTracerProvider();
-  return provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
+  const provider = trace.getTracerProvider() as { getDelegate?: () => unknown };
+  return provider.getDelegate?.() ?? provider;
 }
 
 /**

@@ -100,7 +100,6 @@ export class TestObservability extends Client {
  * });
  * ```
  */
-// eslint-disable-next-line no-empty-pattern -- Vitest reads from the pattern which other fixtures are needed
 export async function observabilityFixture({}: object, use: (obs: TestObservability) => Promise<void>): Promise<void> {
   const obs = new TestObservability();
   await use(obs);

@@ -3,6 +3,7 @@ import { addReason, totalOf, type Account, type FileAccount } from "./account";
 import { DamagedError, GoneError, REPORTS_PATH, TRACES_PATH, type Batch, type Content } from "./batch";
 import type { Compression } from "./collector";
 import { isRetryable, readCode, readReceipt, type Verdict } from "./answers";
+import { Line } from "./line";
 import { splitTraces } from "./split";
 import type { Store } from "./store";
 import { Timer, untraced } from "./timer";
@@ -13,8 +14,6 @@ const ASKS_AT_ONCE = 16;
 const FIRST_ASK_MS = 100;
 const LONGEST_ASK_MS = 5_000;
 const LONGEST_ASK_IN_HURRY_MS = 200;
-const LONGEST_BACKOFF_MS = 60_000;
-const REFUSED_MS = 60_000;
 const HOUSEKEEPING_MS = 5_000;
 const ADOPTION_MS = 10_000;
 const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
@@ -45,10 +44,7 @@ export class Courier {
   #unsent: Batch[] = [];
   #isSorted = true;
   #waiting: Waiting[] = [];
-  #blockedUntil = 0;
-  #failures = 0;
-  #isRefused = false;
-  #isHeldByPlatform = false;
+  readonly #line: Line;
   #adoptAt = 0;
   #hurries = 0;
   #working: Promise<void> | undefined;
@@ -57,17 +53,13 @@ export class Courier {
 
   constructor(parts: CourierParts) {
     this.#parts = parts;
+    this.#line = new Line(parts.guard);
     this.#timer = new Timer(() => this.#wake());
   }
 
-  /** Whether the last request had no answer, a failing one, or a refusal of the key. */
-  get isFailing(): boolean {
-    return this.#failures > 0 || this.#isRefused;
-  }
-
-  /** Whether the platform refuses the key. */
-  get isRefused(): boolean {
-    return this.#isRefused;
+  /** How requests fare. */
+  get line(): Pick<Line, "isFailing" | "isRefused"> {
+    return this.#line;
   }
 
   /** Whether batches of this process are still on their way. */
@@ -90,7 +82,7 @@ export class Courier {
   /** Sends and asks without the usual pauses until `done` is called. */
   hurry(): () => void {
     this.#hurries += 1;
-    if (!this.#isHeldByPlatform) this.#blockedUntil = 0;
+    this.#line.hurry();
     const now = performance.now();
     for (const one of this.#waiting) one.nextAt = Math.min(one.nextAt, now);
     this.#timer.within(0);
@@ -133,7 +125,7 @@ export class Courier {
     if (this.#isClosed) return;
     const now = performance.now();
     let next = this.#parts.store.isDurable ? now + HOUSEKEEPING_MS : Number.POSITIVE_INFINITY;
-    if (this.#unsent.length > 0) next = Math.min(next, this.#blockedUntil);
+    if (this.#unsent.length > 0) next = Math.min(next, this.#line.blockedUntil);
     for (const one of this.#waiting) next = Math.min(next, one.nextAt);
     if (Number.isFinite(next)) this.#timer.within(Math.max(0, next - now));
   }
@@ -152,16 +144,16 @@ export class Courier {
   }
 
   async #sendSome(): Promise<boolean> {
-    if (this.#unsent.length === 0 || performance.now() < this.#blockedUntil) return false;
+    if (this.#unsent.length === 0 || performance.now() < this.#line.blockedUntil) return false;
     if (!this.#isSorted) this.#unsent.sort((a, b) => (a.id < b.id ? -1 : 1));
     this.#isSorted = true;
     // After a failure one batch tries whether the platform is back.
-    const next = this.#unsent.splice(0, this.isFailing ? 1 : SENDS_AT_ONCE);
+    const next = this.#unsent.splice(0, this.#line.isFailing ? 1 : SENDS_AT_ONCE);
     const kept = await Promise.all(
       next.map((batch) =>
         this.#send(batch).catch((error: unknown) => {
           this.#parts.guard.failed(error);
-          this.#fail(undefined, error);
+          this.#line.failed(undefined, error);
           return batch;
         }),
       ),
@@ -188,15 +180,15 @@ export class Courier {
         body: content.body,
       });
     } catch (error) {
-      this.#fail(undefined, error);
+      this.#line.failed(undefined, error);
       return batch;
     }
     if (answer.status >= 200 && answer.status < 300) return this.#accepted(batch, answer);
     if (isRetryable(answer.status)) {
-      this.#fail(answer, undefined);
+      this.#line.failed(answer, undefined);
       return batch;
     }
-    this.#succeed();
+    this.#line.succeeded();
     if (answer.status === 413 && content.path === TRACES_PATH && (await this.#split(batch, content))) return undefined;
     const reason = readCode(answer);
     await this.#settle({ batch, nextAt: 0, tries: 0 }, { stored: 0, rejected: { [reason]: batch.items }, isCounted: false });
@@ -204,7 +196,7 @@ export class Courier {
   }
 
   async #accepted(batch: Batch, answer: Answer): Promise<undefined> {
-    this.#succeed();
+    this.#line.succeeded();
     if (answer.receiptId === undefined) {
       await this.#settle({ batch, nextAt: 0, tries: 0 }, { stored: batch.items, rejected: {}, isCounted: true });
       return;
@@ -383,28 +375,5 @@ export class Courier {
 
   #headers(): Record<string, string> {
     return { authorization: `Bearer ${this.#parts.apiKey}` };
-  }
-
-  #succeed(): void {
-    this.#failures = 0;
-    this.#isRefused = false;
-    this.#isHeldByPlatform = false;
-    this.#blockedUntil = 0;
-  }
-
-  #fail(answer: Answer | undefined, error: unknown): void {
-    const now = performance.now();
-    if (answer?.status === 401 || answer?.status === 403) {
-      this.#isRefused = true;
-      this.#blockedUntil = now + REFUSED_MS;
-      this.#parts.guard.warn("refused", `the platform refuses the API key (HTTP ${answer.status}); what is traced is kept and tried again`);
-      return;
-    }
-    const backoff = Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(this.#failures, 10)) * (0.5 + Math.random() / 2);
-    this.#failures += 1;
-    this.#isHeldByPlatform = answer?.retryAfterMs !== undefined;
-    this.#blockedUntil = Math.max(this.#blockedUntil, now + Math.max(backoff, answer?.retryAfterMs ?? 0));
-    const cause = answer ? `HTTP ${answer.status}` : error instanceof Error && "code" in error ? String(error.code) : "no answer";
-    this.#parts.guard.warn("unreachable", `the platform cannot take traces now (${cause}); they are kept and tried again`);
   }
 }

@@ -79,7 +79,7 @@ export class Delivery {
 
   async #settled(expired: Promise<void>, untilFailing: boolean): Promise<void> {
     const isOver = (): boolean =>
-      (this.report().complete && !this.#courier.hasOwn) || this.#courier.isRefused || (untilFailing && this.#courier.isFailing && this.#store.isDurable);
+      (this.report().complete && !this.#courier.hasOwn) || this.#courier.line.isRefused || (untilFailing && this.#courier.line.isFailing && this.#store.isDurable);
     if (isOver()) return;
     await untraced(
       () =>

@@ -30,8 +30,9 @@ export class Timer {
         this.run();
       }, delayMs),
     );
-    const handle: unknown = this.#handle;
-    if (typeof handle === "object" && handle !== null && "unref" in handle && typeof handle.unref === "function") handle.unref();
+    // Where timers are numbers, they keep nothing alive.
+    const handle: { unref?: () => void } | number = this.#handle;
+    if (typeof handle === "object") handle.unref?.();
   }
 
   cancel(): void {

@@ -1,7 +1,6 @@
 import { createRequire } from "node:module";
 import type { TracerProvider } from "@opentelemetry/api";
 import type { Guard } from "../guard";
-import { isObject } from "./call";
 import { traceOpenAI } from "./openai";
 
 /** Libraries whose calls can be traced by instrumentations of others, where those are installed. */
@@ -82,8 +81,8 @@ async function instrument(one: Maintained, provider: TracerProvider): Promise<bo
   const libraries = await load(one.library);
   const free = libraries.filter((library) => !isWrapped(one.probe?.(library)));
   if (free.length === 0) return false;
-  const instrumentation = new make({ tracerProvider: provider });
-  if (!isObject(instrumentation) || typeof instrumentation.manuallyInstrument !== "function") return false;
+  const instrumentation = new make({ tracerProvider: provider }) as { manuallyInstrument?: (library: Module) => void };
+  if (typeof instrumentation.manuallyInstrument !== "function") return false;
   for (const library of free) instrumentation.manuallyInstrument(library);
   return true;
 }

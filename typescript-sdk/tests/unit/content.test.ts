@@ -1,3 +1,4 @@
+import { SpanStatusCode } from "@opentelemetry/api";
 import { describe, expect, test } from "vitest";
 import { Guard } from "../../src/guard";
 import { redactText } from "../../src/redact";
@@ -126,7 +127,7 @@ describe("secrets in text", () => {
     const secret = "sk-proj-abcdefghijklmnopqrstuvwxyz012345";
     const bytes = await cleanedBy(undefined, (span) => {
       span.setAttribute("other.instrumentation", `key ${secret}`).setAttribute("list", [secret, "ok"]).setAttribute("db.password", "hunter2");
-      span.addEvent("e", { detail: secret }).setStatus({ code: 2, message: secret }).recordException(new Error(secret));
+      span.addEvent("e", { detail: secret }).setStatus({ code: SpanStatusCode.ERROR, message: secret }).recordException(new Error(secret));
     });
     expect(bytes).not.toContain("sk-proj");
     expect(bytes).not.toContain("hunter2");
