@@ -28,5 +28,5 @@ export default tseslint.config(
     files: ["tests/**"],
     rules: { "@typescript-eslint/require-await": "off", "@typescript-eslint/unbound-method": "off", "@typescript-eslint/no-extraneous-class": "off" },
   },
-  globalIgnores(["dist/", "node_modules/", "**/*.mjs", "examples/nextjs/.next/", "examples/nextjs/next-env.d.ts"]),
+  globalIgnores(["dist/", "node_modules/", "**/*.mjs", "examples/nextjs/"]),
 );

@@ -93,7 +93,8 @@ export abstract class Client extends SpanActions {
    * instrumentations included.
    */
   traceContext<R>(attributes: TraceAttributes & { name?: string | undefined }, call: TracedCall<R>): R {
-    return this.core.call(attributes.name ?? attributes.agentId ?? "trace", attributes, undefined, call);
+    const kind = attributes.agentId === undefined ? "chain" : "agent";
+    return this.core.call(attributes.name ?? attributes.agentId ?? "trace", { ...attributes, kind }, undefined, call);
   }
 
   /** Calls a function within a span of a kind: `llm`, `tool`, `retriever` and so on. */

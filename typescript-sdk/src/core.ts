@@ -1,5 +1,5 @@
 import type { Attributes, Context, Span, Tracer } from "@opentelemetry/api";
-import { context, defaultTextMapGetter, isSpanContextValid, SpanStatusCode, trace, TraceFlags } from "@opentelemetry/api";
+import { context, defaultTextMapGetter, SpanStatusCode, trace, TraceFlags } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { SpanHandle } from "./actions";
@@ -20,7 +20,7 @@ export type HeadersLike = { get(name: string): string | null } | Readonly<Record
 export interface TraceOptions extends TraceAttributes {
   /** Name of the span; the function's own, or what is given before. */
   name?: string | undefined;
-  /** What it is: at the root of a trace an agent, within one a chain, unless given. */
+  /** What it is: an agent, or within another traced call a chain, unless given. */
   kind?: Kind | undefined;
   /** Whether arguments and results are recorded; as the client does unless given. */
   captureContent?: boolean | undefined;
@@ -81,16 +81,15 @@ export class Core {
     if (this.#tracer === undefined) return undefined;
     try {
       const outer = parentOf(options);
-      const held = trace.getSpan(outer);
-      const isRoot = held === undefined || held.spanContext().isRemote === true || !isSpanContextValid(held.spanContext());
-      const kind = options.kind ?? (isRoot ? "agent" : "chain");
+      // Spans of others, such as a server's for its request, may be around it: outermost is what no span of ours encloses.
+      const isOutermost = inherited(outer) === undefined;
+      const kind = options.kind ?? (isOutermost ? "agent" : "chain");
       const attributes = kindAttributes(kind, name);
-      if (isRoot && kind === "agent" && options.agentId === undefined && inherited(outer)?.[KEY.agent] === undefined) attributes[KEY.agent] = name;
       addLabels(attributes, options);
       if (args !== undefined && args.length > 0 && this.capturesContent && options.captureContent !== false) {
         attributes[KEY.input] = serialise(args.length === 1 ? args[0] : args);
       }
-      const surrounding = withInherited(outer, options);
+      const surrounding = withInherited(outer, options, options.agentId ?? (kind === "agent" ? name : undefined));
       const span = this.#start(name, attributes, surrounding);
       return { span, inner: trace.setSpan(surrounding, span) };
     } catch (error) {

@@ -8,7 +8,7 @@ import { ROOT_CONTEXT, type Context, type ContextManager } from "@opentelemetry/
 import { StackContextManager } from "@opentelemetry/sdk-trace";
 import { Client, type Runtime } from "./client";
 import { Delivery } from "./delivery/delivery";
-import { gunzip, gzip } from "./delivery/gzip";
+import { webCompression } from "./delivery/gzip";
 import { MemoryStore } from "./delivery/store";
 import { fetchTransport } from "./delivery/transport";
 import { spanEncoder } from "./encoding";
@@ -63,7 +63,7 @@ const edgeRuntime: Runtime = {
     new Delivery({
       apiKey,
       guard,
-      compression: typeof CompressionStream === "function" ? { gzip, gunzip } : undefined,
+      compression: webCompression(),
       store: new MemoryStore(randomRun(), settings.queueMaxBytes),
       transport: fetchTransport(settings.endpoint),
       maxItems: settings.queueMaxItems,

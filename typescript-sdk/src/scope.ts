@@ -25,11 +25,15 @@ export function inherited(context: Context): Attributes | undefined {
   return context.getValue(INHERITED) as Attributes | undefined;
 }
 
-/** Returns a context in which spans inherit what is given, too. */
-export function withInherited(context: Context, given: TraceAttributes): Context {
-  const { agentId, userId, sessionId, environment } = given;
-  if (agentId == null && userId == null && sessionId == null && environment == null) return context;
-  const attributes: Attributes = { ...inherited(context) };
+/**
+ * Returns a context in which spans inherit what is given, too. It always has something to inherit, if only nothing: that tells what is
+ * within a traced call.
+ */
+export function withInherited(context: Context, given: TraceAttributes, agentId: string | undefined): Context {
+  const { userId, sessionId, environment } = given;
+  const outer = inherited(context);
+  if (outer !== undefined && agentId == null && userId == null && sessionId == null && environment == null) return context;
+  const attributes: Attributes = { ...outer };
   if (agentId != null) attributes[KEY.agent] = String(agentId);
   if (userId != null) attributes[KEY.userId] = String(userId);
   if (sessionId != null) attributes[KEY.sessionId] = String(sessionId);
