@@ -64,6 +64,15 @@ frontend_types() {
   npm run --silent types:check && npm run --silent typecheck
 }
 
+typescript_sdk() {
+  if ! cmp -s package-lock.json node_modules/.installed-lock; then
+    echo "  installing the packages of typescript-sdk"
+    npm ci --no-audit --no-fund --loglevel=error
+    cp package-lock.json node_modules/.installed-lock
+  fi
+  npm run --silent check
+}
+
 check ruff backend ruff check .
 check mypy backend mypy .
 check imports backend lint-imports
@@ -76,6 +85,9 @@ check pytest backend python -m pytest -n "${PYTEST_WORKERS:-2}" --dist loadgroup
   --cov=. --cov-report=term:skip-covered --cov-fail-under=85 "$@"
 if [ "$has_node" = yes ] && has_chromium; then
   check frontend-e2e frontend npm run --silent e2e
+fi
+if [ "$has_node" = yes ]; then
+  check typescript-sdk typescript-sdk typescript_sdk
 fi
 
 echo "== summary"

@@ -4,7 +4,12 @@ import tseslint from "typescript-eslint";
 export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ["eslint.config.mjs"] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ["eslint.config.mjs"] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       "@typescript-eslint/no-explicit-any": "error",
       "@typescript-eslint/no-non-null-assertion": "error",
@@ -26,7 +31,11 @@ export default tseslint.config(
   },
   {
     files: ["tests/**"],
-    rules: { "@typescript-eslint/require-await": "off", "@typescript-eslint/unbound-method": "off", "@typescript-eslint/no-extraneous-class": "off" },
+    rules: {
+      "@typescript-eslint/require-await": "off",
+      "@typescript-eslint/unbound-method": "off",
+      "@typescript-eslint/no-extraneous-class": "off",
+    },
   },
   globalIgnores(["dist/", "node_modules/", "**/*.mjs", "examples/nextjs/"]),
 );

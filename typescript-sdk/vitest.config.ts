@@ -6,7 +6,15 @@ export default defineConfig({
   ...shared,
   test: {
     projects: [
-      { ...shared, test: { name: "unit", include: ["tests/unit/**/*.test.ts"], setupFiles: ["tests/support/failures.ts"], testTimeout: 30_000 } },
+      {
+        ...shared,
+        test: {
+          name: "unit",
+          include: ["tests/unit/**/*.test.ts"],
+          setupFiles: ["tests/support/failures.ts"],
+          testTimeout: 30_000,
+        },
+      },
       { ...shared, test: { name: "package", include: ["tests/package/**/*.test.ts"] } },
       {
         ...shared,

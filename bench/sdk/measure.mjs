@@ -21,7 +21,9 @@ const libraries = {
     const { BasicTracerProvider, BatchSpanProcessor } = await import("@opentelemetry/sdk-trace-base");
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     const discard = { export: (spans, done) => done({ code: 0 }), shutdown: async () => undefined };
-    const provider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(discard, { maxQueueSize: 100_000 })] });
+    const provider = new BasicTracerProvider({
+      spanProcessors: [new BatchSpanProcessor(discard, { maxQueueSize: 100_000 })],
+    });
     const tracer = provider.getTracer("bench");
     const input = JSON.stringify([QUESTION, 2]);
     const traced = (attributes) => (question, attempt) =>
@@ -36,7 +38,12 @@ const libraries = {
       });
     return {
       root: traced({ "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "work" }),
-      nested: traced({ "agentobs.kind": "chain", "gen_ai.agent.name": "support", "user.id": "u-1", "session.id": "s-1" }),
+      nested: traced({
+        "agentobs.kind": "chain",
+        "gen_ai.agent.name": "support",
+        "user.id": "u-1",
+        "session.id": "s-1",
+      }),
       within: (run) => tracer.startActiveSpan("outer", run),
       drain: () => provider.forceFlush(),
     };
@@ -44,7 +51,11 @@ const libraries = {
   /** The same calls traced by the SDK, spool on. */
   async "agent-observability"() {
     const { AgentObservability } = await import("../../typescript-sdk/dist/index.js");
-    const obs = new AgentObservability({ apiKey: "key", endpoint, spoolDir: mkdtempSync(path.join(tmpdir(), "agentobs-bench-")) });
+    const obs = new AgentObservability({
+      apiKey: "key",
+      endpoint,
+      spoolDir: mkdtempSync(path.join(tmpdir(), "agentobs-bench-")),
+    });
     const traced = obs.trace()(work);
     return {
       root: traced,
@@ -59,15 +70,21 @@ const libraries = {
     const { AsyncLocalStorageContextManager } = await import("@opentelemetry/context-async-hooks");
     const { BasicTracerProvider } = await import("@opentelemetry/sdk-trace-base");
     const { LangfuseSpanProcessor } = await import("@langfuse/otel");
-    const { observe, propagateAttributes, setLangfuseTracerProvider, startActiveObservation } = await import("@langfuse/tracing");
+    const { observe, propagateAttributes, setLangfuseTracerProvider, startActiveObservation } =
+      await import("@langfuse/tracing");
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-    const processor = new LangfuseSpanProcessor({ publicKey: "pk-lf-bench", secretKey: "sk-lf-bench", baseUrl: endpoint });
+    const processor = new LangfuseSpanProcessor({
+      publicKey: "pk-lf-bench",
+      secretKey: "sk-lf-bench",
+      baseUrl: endpoint,
+    });
     setLangfuseTracerProvider(new BasicTracerProvider({ spanProcessors: [processor] }));
     const traced = observe(work, { name: "work" });
     return {
       root: traced,
       nested: traced,
-      within: (run) => startActiveObservation("outer", () => propagateAttributes({ userId: "u-1", sessionId: "s-1" }, run)),
+      within: (run) =>
+        startActiveObservation("outer", () => propagateAttributes({ userId: "u-1", sessionId: "s-1" }, run)),
       drain: () => processor.forceFlush(),
     };
   },
@@ -90,7 +107,11 @@ async function measure(call, drain) {
     threads.push(micros(process.cpuUsage(thread)) / CHUNK);
     await drain();
   }
-  return { thread_us: median(threads), wall_us: median(walls), cpu_us: micros(process.cpuUsage(process0)) / (chunks * CHUNK) };
+  return {
+    thread_us: median(threads),
+    wall_us: median(walls),
+    cpu_us: micros(process.cpuUsage(process0)) / (chunks * CHUNK),
+  };
 }
 
 function median(values) {

@@ -7,10 +7,14 @@ const app = express();
 
 app.post("/chat", express.json(), async (request, response) => {
   const { question, user } = request.body as { question: string; user: string };
-  const answer = await obs.trace("chat", { agentId: "support-bot", userId: user, parent: request.headers }, async (span) => {
-    span.setInput(question);
-    return obs.span("answer", { kind: "llm" }, () => Promise.resolve(`You asked: ${question}`));
-  });
+  const answer = await obs.trace(
+    "chat",
+    { agentId: "support-bot", userId: user, parent: request.headers },
+    async (span) => {
+      span.setInput(question);
+      return obs.span("answer", { kind: "llm" }, () => Promise.resolve(`You asked: ${question}`));
+    },
+  );
   response.json({ answer });
 });
 

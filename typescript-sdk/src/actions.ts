@@ -145,7 +145,9 @@ export abstract class SpanActions {
   }
 
   #setContent(value: unknown, key: string, messagesKey: string): void {
-    this.#set(() => (this.core.capturesContent ? { [areMessages(value) ? messagesKey : key]: serialise(value) } : undefined));
+    this.#set(() =>
+      this.core.capturesContent ? { [areMessages(value) ? messagesKey : key]: serialise(value) } : undefined,
+    );
   }
 
   #set(make: (span: Span) => Attributes | undefined): void {

@@ -2,15 +2,7 @@ import type { Attributes } from "@opentelemetry/api";
 
 /** What a span is. */
 export type Kind =
-  | "agent"
-  | "llm"
-  | "tool"
-  | "chain"
-  | "retriever"
-  | "embedding"
-  | "reranker"
-  | "guardrail"
-  | "evaluator";
+  "agent" | "llm" | "tool" | "chain" | "retriever" | "embedding" | "reranker" | "guardrail" | "evaluator";
 
 /** Attribute names that the platform reads: OpenTelemetry's where it has one. */
 export const KEY = {

@@ -81,7 +81,11 @@ export abstract class Client extends SpanActions {
   trace<R>(name: string, options: TraceOptions, call: TracedCall<R>): R;
   trace(name: string): TraceDecorator;
   trace(options?: TraceOptions): TraceDecorator;
-  trace<R>(first?: string | TraceOptions, second?: TraceOptions | TracedCall<R>, third?: TracedCall<R>): R | TraceDecorator {
+  trace<R>(
+    first?: string | TraceOptions,
+    second?: TraceOptions | TracedCall<R>,
+    third?: TracedCall<R>,
+  ): R | TraceDecorator {
     const named = typeof first === "string" ? { name: first } : { ...first };
     if (typeof second === "function") return this.core.call(named.name ?? "trace", {}, undefined, second);
     if (third !== undefined) return this.core.call(named.name ?? "trace", { ...second }, undefined, third);
@@ -142,7 +146,14 @@ function open(settings: Settings, guard: Guard, runtime: Runtime): { sink: Sink;
   }
   const sink = runtime.open(settings, guard, settings.apiKey);
   const { idGenerator, isGlobal } = runtime;
-  const connection = connect({ settings, sink, guard, isGlobal, idGenerator, contextManager: runtime.contextManager() });
+  const connection = connect({
+    settings,
+    sink,
+    guard,
+    isGlobal,
+    idGenerator,
+    contextManager: runtime.contextManager(),
+  });
   runtime.atExit(sink, settings);
   return { sink, connection };
 }

@@ -14,7 +14,8 @@ const MAX_MESSAGE = 4_096;
 const propagator = new W3CTraceContextPropagator();
 
 /** Headers of a request as fetch, Node or a plain object hold them. */
-export type HeadersLike = { get(name: string): string | null } | Readonly<Record<string, string | readonly string[] | undefined>>;
+export type HeadersLike =
+  { get(name: string): string | null } | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** How a call is traced. */
 export interface TraceOptions extends TraceAttributes {
@@ -62,7 +63,12 @@ export class Core {
    * @param args - Arguments to record as its input; undefined for none.
    * @param call - The function.
    */
-  call<R>(name: string, options: TraceOptions, args: readonly unknown[] | undefined, call: (handle: SpanHandle) => R): R {
+  call<R>(
+    name: string,
+    options: TraceOptions,
+    args: readonly unknown[] | undefined,
+    call: (handle: SpanHandle) => R,
+  ): R {
     const begun = this.#begin(name, options, args);
     if (begun === undefined) return call(new SpanHandle(this, undefined, context.active()));
     const { span, inner } = begun;
@@ -77,7 +83,11 @@ export class Core {
     return follow(result, inner, this.guard, (ending) => this.#end(span, ending, records));
   }
 
-  #begin(name: string, options: TraceOptions, args: readonly unknown[] | undefined): { span: Span; inner: Context } | undefined {
+  #begin(
+    name: string,
+    options: TraceOptions,
+    args: readonly unknown[] | undefined,
+  ): { span: Span; inner: Context } | undefined {
     if (this.#tracer === undefined) return undefined;
     try {
       const outer = parentOf(options);
@@ -157,7 +167,8 @@ function isContext(parent: Context | HeadersLike): parent is Context {
 function carrierOf(headers: HeadersLike): Record<string, string | string[] | undefined> {
   const carrier: Record<string, string | string[] | undefined> = {};
   for (const name of ["traceparent", "tracestate"]) {
-    const value: unknown = typeof headers.get === "function" ? headers.get(name) : (headers as Record<string, unknown>)[name];
+    const value: unknown =
+      typeof headers.get === "function" ? headers.get(name) : (headers as Record<string, unknown>)[name];
     if (typeof value === "string") carrier[name] = value;
     else if (Array.isArray(value)) carrier[name] = value.map(String);
   }
@@ -173,7 +184,11 @@ export function recordError(span: Span, error: unknown): void {
   const message = truncate(error instanceof Error ? String(error.message) || type : describe(error), MAX_MESSAGE);
   span.setStatus({ code: SpanStatusCode.ERROR, message });
   if (error instanceof Error) {
-    span.recordException({ name: type, message, ...(typeof error.stack === "string" ? { stack: truncate(error.stack, 4 * MAX_MESSAGE) } : {}) });
+    span.recordException({
+      name: type,
+      message,
+      ...(typeof error.stack === "string" ? { stack: truncate(error.stack, 4 * MAX_MESSAGE) } : {}),
+    });
   }
 }
 

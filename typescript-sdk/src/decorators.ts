@@ -45,7 +45,11 @@ function isStandardContext(at: unknown): at is { kind: string; name: string | sy
 
 /** Whether a function is a class: those have a prototype that cannot be replaced. */
 function isClass(target: unknown): boolean {
-  return typeof target === "function" && Object.getOwnPropertyDescriptor(target, "prototype")?.writable === false && /^class\b/.test(Function.prototype.toString.call(target));
+  return (
+    typeof target === "function" &&
+    Object.getOwnPropertyDescriptor(target, "prototype")?.writable === false &&
+    /^class\b/.test(Function.prototype.toString.call(target))
+  );
 }
 
 function decorateClass(core: Core, options: TraceOptions, target: unknown): void {
@@ -58,7 +62,13 @@ function decorateClass(core: Core, options: TraceOptions, target: unknown): void
   }
 }
 
-function decorateProperty(core: Core, options: TraceOptions, name: string, descriptor: PropertyDescriptor, isMember = false): void {
+function decorateProperty(
+  core: Core,
+  options: TraceOptions,
+  name: string,
+  descriptor: PropertyDescriptor,
+  isMember = false,
+): void {
   const method: unknown = descriptor.value;
   if (typeof method !== "function") return;
   descriptor.value = wrap(core, isMember ? { ...options, name } : options, name, method as AnyFunction);

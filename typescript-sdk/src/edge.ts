@@ -55,7 +55,8 @@ const edgeRuntime: Runtime = {
   // eslint-disable-next-line no-console -- edge runtimes have no other place to say something
   log: (message) => console.warn(message),
   contextManager: () => {
-    const Storage = globals.AsyncLocalStorage ?? globals.process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage;
+    const Storage =
+      globals.AsyncLocalStorage ?? globals.process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage;
     // Without it the current span is lost after the first `await`; `parent: span.context` says it then.
     return Storage === undefined ? new StackContextManager() : new StorageContextManager(new Storage());
   },
@@ -89,7 +90,12 @@ class StorageContextManager implements ContextManager {
     return (this.#storage.getStore() as Context | undefined) ?? ROOT_CONTEXT;
   }
 
-  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(context: Context, call: F, thisArg?: ThisParameterType<F>, ...args: A): ReturnType<F> {
+  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    context: Context,
+    call: F,
+    thisArg?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
     return this.#storage.run(context, () => call.call(thisArg, ...args));
   }
 

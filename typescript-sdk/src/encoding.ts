@@ -11,7 +11,10 @@ export type Mask = (value: string, key: string) => string;
 const SHORT = 12;
 
 /** Returns what encodes spans as an OTLP request, without secrets and after the mask. */
-export function spanEncoder(guard: Guard, mask: Mask | undefined): (spans: readonly ReadableSpan[]) => Uint8Array | undefined {
+export function spanEncoder(
+  guard: Guard,
+  mask: Mask | undefined,
+): (spans: readonly ReadableSpan[]) => Uint8Array | undefined {
   const cleanText = (value: string, key: string): string => {
     if (isSecretName(key)) return REDACTED;
     let text = value.length > MAX_CHARACTERS ? truncate(value, MAX_CHARACTERS) : value;
@@ -44,7 +47,9 @@ function cleanSpan(span: ReadableSpan, cleanText: CleanText): ReadableSpan {
   const attributes = cleanAttributes(span.attributes, cleanText);
   const message = span.status.message === undefined ? undefined : cleanText(span.status.message, "status.message");
   const events = span.events.some((event) => event.attributes !== undefined)
-    ? span.events.map((event) => (event.attributes ? { ...event, attributes: cleanAttributes(event.attributes, cleanText) } : event))
+    ? span.events.map((event) =>
+        event.attributes ? { ...event, attributes: cleanAttributes(event.attributes, cleanText) } : event,
+      )
     : span.events;
   if (attributes === span.attributes && events === span.events && message === span.status.message) return span;
   return Object.create(span, {

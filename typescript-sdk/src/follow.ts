@@ -31,7 +31,8 @@ export function follow<R>(result: R, inner: Context, guard: Guard, ended: (endin
     if (hasThen(result)) return followThenable(result, end);
     const tag = Object.prototype.toString.call(result);
     if (tag === "[object Generator]") return followGenerator(result as unknown as Generator, inner, end) as R;
-    if (tag === "[object AsyncGenerator]") return followAsyncGenerator(result as unknown as AsyncGenerator, inner, end) as R;
+    if (tag === "[object AsyncGenerator]")
+      return followAsyncGenerator(result as unknown as AsyncGenerator, inner, end) as R;
   } catch (error) {
     guard.failed(error);
   }
@@ -40,7 +41,9 @@ export function follow<R>(result: R, inner: Context, guard: Guard, ended: (endin
 }
 
 function isPlainPromise(value: object): value is Promise<unknown> {
-  return value instanceof Promise && Object.getPrototypeOf(value) === Promise.prototype && !Object.hasOwn(value, "then");
+  return (
+    value instanceof Promise && Object.getPrototypeOf(value) === Promise.prototype && !Object.hasOwn(value, "then")
+  );
 }
 
 function followPromise(promise: Promise<unknown>, end: (ending: Ending) => void): Promise<unknown> {
@@ -56,7 +59,10 @@ function followPromise(promise: Promise<unknown>, end: (ending: Ending) => void)
   );
 }
 
-type Then = (fulfilled?: ((value: unknown) => unknown) | null, rejected?: ((error: unknown) => unknown) | null) => unknown;
+type Then = (
+  fulfilled?: ((value: unknown) => unknown) | null,
+  rejected?: ((error: unknown) => unknown) | null,
+) => unknown;
 
 function hasThen(value: object): value is { then: Then } {
   return "then" in value && typeof value.then === "function";
@@ -92,7 +98,13 @@ class Parts {
   #isText = true;
 
   add(part: unknown): void {
-    if (this.#isText && typeof part === "string" && typeof this.#parts[0] === "string" && this.#parts.length === 1 && this.#parts[0].length < 1_000_000) {
+    if (
+      this.#isText &&
+      typeof part === "string" &&
+      typeof this.#parts[0] === "string" &&
+      this.#parts.length === 1 &&
+      this.#parts[0].length < 1_000_000
+    ) {
       this.#parts[0] += part;
       return;
     }
@@ -129,7 +141,11 @@ function followGenerator(generator: Generator, inner: Context, end: (ending: End
   }) as Generator;
 }
 
-function followAsyncGenerator(generator: AsyncGenerator, inner: Context, end: (ending: Ending) => void): AsyncGenerator {
+function followAsyncGenerator(
+  generator: AsyncGenerator,
+  inner: Context,
+  end: (ending: Ending) => void,
+): AsyncGenerator {
   const parts = new Parts();
   const step = (move: () => Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> =>
     context.with(inner, move).then(

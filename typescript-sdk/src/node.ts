@@ -51,7 +51,8 @@ export function openDelivery(settings: Settings, guard: Guard, apiKey: string): 
 function openStore(settings: Settings, guard: Guard, apiKey: string): Store {
   const folder = settings.spool ? findFolder(settings.spoolDir, workspaceFolder(settings.endpoint, apiKey)) : undefined;
   if (folder !== undefined) return new Spool(folder, settings.spoolMaxBytes);
-  if (settings.spool) guard.warn("memory", "no folder can be written: what is traced is kept in memory only until it is delivered");
+  if (settings.spool)
+    guard.warn("memory", "no folder can be written: what is traced is kept in memory only until it is delivered");
   return new MemoryStore(randomBytes(6).toString("hex"), settings.queueMaxBytes);
 }
 

@@ -25,14 +25,19 @@ export class DeliveringProcessor implements SpanProcessor {
     this.#sink = sink;
     this.#guard = guard;
     this.#standing = foreign?.standing;
-    this.#sampler = foreign !== undefined && foreign.sampleRate < 1 ? new TraceIdRatioBasedSampler(foreign.sampleRate) : undefined;
+    this.#sampler =
+      foreign !== undefined && foreign.sampleRate < 1 ? new TraceIdRatioBasedSampler(foreign.sampleRate) : undefined;
   }
 
   onStart(span: Span, parentContext: Context): void {
     try {
       const handed = inherited(parentContext);
       if (handed !== undefined) addMissing(span, handed);
-      if (this.#standing !== undefined && (span.parentSpanContext === undefined || span.parentSpanContext.isRemote === true)) addMissing(span, this.#standing);
+      if (
+        this.#standing !== undefined &&
+        (span.parentSpanContext === undefined || span.parentSpanContext.isRemote === true)
+      )
+        addMissing(span, this.#standing);
     } catch (error) {
       this.#guard.failed(error);
     }
@@ -50,7 +55,10 @@ export class DeliveringProcessor implements SpanProcessor {
   }
 
   #isLeftOut(sampler: Sampler, traceId: string): boolean {
-    return sampler.shouldSample(ROOT_CONTEXT, traceId, "", SpanKind.INTERNAL, {}, []).decision !== SamplingDecision.RECORD_AND_SAMPLED;
+    return (
+      sampler.shouldSample(ROOT_CONTEXT, traceId, "", SpanKind.INTERNAL, {}, []).decision !==
+      SamplingDecision.RECORD_AND_SAMPLED
+    );
   }
 
   async forceFlush(): Promise<void> {
@@ -81,7 +89,14 @@ export class CountingSampler implements Sampler {
     this.#left = left;
   }
 
-  shouldSample(context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
+  shouldSample(
+    context: Context,
+    traceId: string,
+    name: string,
+    kind: SpanKind,
+    attributes: Attributes,
+    links: Link[],
+  ): SamplingResult {
     const result = this.#inner.shouldSample(context, traceId, name, kind, attributes, links);
     if (result.decision !== SamplingDecision.RECORD_AND_SAMPLED) this.#left();
     return result;

@@ -2,7 +2,15 @@ import type { Attributes, ContextManager, Tracer, TracerProvider as OtelTracerPr
 import { context, propagation, trace } from "@opentelemetry/api";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
-import { AlwaysOnSampler, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider, type IdGenerator, type Sampler, type SpanProcessor } from "@opentelemetry/sdk-trace";
+import {
+  AlwaysOnSampler,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+  type IdGenerator,
+  type Sampler,
+  type SpanProcessor,
+} from "@opentelemetry/sdk-trace";
 import { KEY } from "./attributes";
 import type { Guard } from "./guard";
 import { CountingSampler, DeliveringProcessor } from "./processor";
@@ -42,7 +50,12 @@ export function connect(parts: ProviderParts): Connection {
   }
   const processors = parts.isGlobal ? processorsOf(currentProvider()) : undefined;
   if (processors !== undefined && !processors.some((one) => one instanceof DeliveringProcessor)) {
-    processors.push(new DeliveringProcessor(parts.sink, parts.guard, { standing: standing(parts.settings), sampleRate: parts.settings.sampleRate }));
+    processors.push(
+      new DeliveringProcessor(parts.sink, parts.guard, {
+        standing: standing(parts.settings),
+        sampleRate: parts.settings.sampleRate,
+      }),
+    );
     const provider = trace.getTracerProvider();
     return { provider, tracer: provider.getTracer(SCOPE, VERSION) };
   }
@@ -60,7 +73,9 @@ function ownProvider(parts: ProviderParts): TracerProvider {
   const { settings, sink, guard } = parts;
   return new TracerProvider({
     resource: defaultResource().merge(resourceFromAttributes(resourceAttributes(settings))),
-    sampler: new CountingSampler(new ParentBasedSampler({ root: rootSampler(settings.sampleRate) }), () => sink.sample()),
+    sampler: new CountingSampler(new ParentBasedSampler({ root: rootSampler(settings.sampleRate) }), () =>
+      sink.sample(),
+    ),
     spanLimits: { attributeCountLimit: MAX_ATTRIBUTES, eventCountLimit: 1_000 },
     spanProcessors: [new DeliveringProcessor(sink, guard)],
     ...(parts.idGenerator === undefined ? {} : { idGenerator: parts.idGenerator }),

@@ -8,12 +8,16 @@ const NAMES =
 const SECRET_NAME = new RegExp(`^(?:.*[-_.])?(?:${NAMES})$`, "i");
 const CAMEL = /([a-z0-9])([A-Z])/g;
 /** Entries of JSON under the name of a secret, as instrumentations write them into text; the second in JSON that is text in JSON. */
-const SECRET_ENTRY = new RegExp(`"((?:[\\w.-]*[-_.])?(?:${NAMES}))"(\\s*:\\s*)(?:"(?:[^"\\\\]|\\\\.)*"|\\d[\\d.]*)`, "gi");
+const SECRET_ENTRY = new RegExp(
+  `"((?:[\\w.-]*[-_.])?(?:${NAMES}))"(\\s*:\\s*)(?:"(?:[^"\\\\]|\\\\.)*"|\\d[\\d.]*)`,
+  "gi",
+);
 const NESTED_SECRET_ENTRY = new RegExp(
   `\\\\"((?:[\\w.-]*[-_.])?(?:${NAMES}))\\\\"(\\s*:\\s*)\\\\"(?:[^"\\\\]|\\\\(?!"))*\\\\"`,
   "gi",
 );
-const HINT = /sk-|earer|AKIA|ASIA|gh[pousr]_|github_pat_|xox[abeprs]-|AIza|eyJ|PRIVATE KEY|ao_live_|glpat|k_live_|k_test_/;
+const HINT =
+  /sk-|earer|AKIA|ASIA|gh[pousr]_|github_pat_|xox[abeprs]-|AIza|eyJ|PRIVATE KEY|ao_live_|glpat|k_live_|k_test_/;
 const VALUES = new RegExp(
   [
     String.raw`\bsk-(?:ant-|proj-|svcacct-|lf-)?[\w-]{20,}`,

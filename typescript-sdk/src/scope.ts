@@ -32,7 +32,8 @@ export function inherited(context: Context): Attributes | undefined {
 export function withInherited(context: Context, given: TraceAttributes, agentId: string | undefined): Context {
   const { userId, sessionId, environment } = given;
   const outer = inherited(context);
-  if (outer !== undefined && agentId == null && userId == null && sessionId == null && environment == null) return context;
+  if (outer !== undefined && agentId == null && userId == null && sessionId == null && environment == null)
+    return context;
   const attributes: Attributes = { ...outer };
   if (agentId != null) attributes[KEY.agent] = String(agentId);
   if (userId != null) attributes[KEY.userId] = String(userId);

@@ -65,7 +65,9 @@ class Writer {
       case "boolean":
         return value ? "true" : "false";
       case "bigint":
-        return value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER ? String(value) : `"${String(value)}"`;
+        return value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER
+          ? String(value)
+          : `"${String(value)}"`;
       case "function":
         return JSON.stringify(`[function ${nameOf(value)}]`);
       case "symbol":

@@ -62,8 +62,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Returns the settings: what the constructor says, else the environment, else the default; what cannot be read is left at its default. */
 export function resolveSettings(given: AgentObservabilityOptions, environment: Environment, guard: Guard): Settings {
-  const warn = (name: string, instead: string): void => guard.warn(`setting ${name}`, `${name} cannot be read; ${instead}`);
-  const text = (name: string, value: string | undefined): string | undefined => value ?? (environment[PREFIX + name]?.trim() || undefined);
+  const warn = (name: string, instead: string): void =>
+    guard.warn(`setting ${name}`, `${name} cannot be read; ${instead}`);
+  const text = (name: string, value: string | undefined): string | undefined =>
+    value ?? (environment[PREFIX + name]?.trim() || undefined);
   const flag = (name: string, value: boolean | undefined, otherwise: boolean): boolean => {
     if (typeof value === "boolean") return value;
     const stated = environment[PREFIX + name]?.trim().toLowerCase();
@@ -73,7 +75,12 @@ export function resolveSettings(given: AgentObservabilityOptions, environment: E
     warn(PREFIX + name, `${otherwise} is used`);
     return otherwise;
   };
-  const number = (name: string, value: number | undefined, otherwise: number, most = Number.MAX_SAFE_INTEGER): number => {
+  const number = (
+    name: string,
+    value: number | undefined,
+    otherwise: number,
+    most = Number.MAX_SAFE_INTEGER,
+  ): number => {
     const stated = environment[PREFIX + name]?.trim();
     const found = value ?? (stated ? Number(stated) : otherwise);
     if (typeof found === "number" && found >= 0 && found <= most) return found;

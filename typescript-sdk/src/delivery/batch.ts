@@ -4,8 +4,7 @@ export const TRACES_PATH = "/v1/traces";
 export const REPORTS_PATH = "/api/v1/client-reports";
 const VERSION = 1;
 export const RUN_DIGITS = 12;
-const NAME =
-  /^((\d{13})-([0-9a-f]{12})-\d{8}[ab]*)-(\d{1,9})(?:\.batch|\.([0-9A-Za-z-]{1,64})\.sent)$/;
+const NAME = /^((\d{13})-([0-9a-f]{12})-\d{8}[ab]*)-(\d{1,9})(?:\.batch|\.([0-9A-Za-z-]{1,64})\.sent)$/;
 
 /** Header and body of a batch, as docs/sdk/delivery.md describes them. */
 export interface Content {
@@ -84,8 +83,10 @@ export function decodeFile(file: Uint8Array): Content {
   if (!isRecord(header) || header.v !== VERSION) throw new DamagedError("unknown version");
   const { path, content_type: contentType, content_encoding: contentEncoding, items, bytes } = header;
   const body = file.subarray(end + 1);
-  if (typeof path !== "string" || !path.startsWith("/") || typeof contentType !== "string") throw new DamagedError("incomplete header");
-  if (typeof items !== "number" || bytes !== body.byteLength) throw new DamagedError("another length than the header says");
+  if (typeof path !== "string" || !path.startsWith("/") || typeof contentType !== "string")
+    throw new DamagedError("incomplete header");
+  if (typeof items !== "number" || bytes !== body.byteLength)
+    throw new DamagedError("another length than the header says");
   const account = readAccount(header.account);
   return {
     path,
@@ -100,7 +101,8 @@ export function decodeFile(file: Uint8Array): Content {
 function readAccount(value: unknown): FileAccount | undefined {
   if (!isRecord(value)) return undefined;
   const { created, sampled, dropped } = value;
-  if (typeof created !== "number" || typeof sampled !== "number" || !isRecord(dropped)) throw new DamagedError("bad account");
+  if (typeof created !== "number" || typeof sampled !== "number" || !isRecord(dropped))
+    throw new DamagedError("bad account");
   const counts = Object.entries(dropped).filter((entry): entry is [string, number] => typeof entry[1] === "number");
   return { created, sampled, dropped: Object.fromEntries(counts) };
 }

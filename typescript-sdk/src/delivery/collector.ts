@@ -176,7 +176,10 @@ export class Collector {
 
   #failed(draft: Draft, error: unknown): void {
     if (error instanceof FullError) {
-      this.#parts.guard.warn("spool_full", "the spool is full; new spans are dropped until the platform takes what is waiting");
+      this.#parts.guard.warn(
+        "spool_full",
+        "the spool is full; new spans are dropped until the platform takes what is waiting",
+      );
       this.#lose(draft, "spool_full");
     } else {
       this.#parts.guard.failed(error);
@@ -202,7 +205,14 @@ export class Collector {
     const { store, account } = this.#parts;
     const record = this.#records.shift();
     if (record !== undefined) {
-      return { id: store.nextId(), path: record.path, items: 1, bytes: record.json.length, account: account.takeForFile(1), json: record.json };
+      return {
+        id: store.nextId(),
+        path: record.path,
+        items: 1,
+        bytes: record.json.length,
+        account: account.takeForFile(1),
+        json: record.json,
+      };
     }
     const begin = this.#head;
     if (begin >= this.#spans.length) return undefined;
@@ -217,14 +227,26 @@ export class Collector {
       this.#sizes = this.#sizes.slice(this.#head);
       this.#head = 0;
     }
-    return { id: store.nextId(), path: TRACES_PATH, items: spans.length, bytes, account: account.takeForFile(spans.length), spans };
+    return {
+      id: store.nextId(),
+      path: TRACES_PATH,
+      items: spans.length,
+      bytes,
+      account: account.takeForFile(spans.length),
+      spans,
+    };
   }
 
   #accountDraft(): Draft {
     const { store, account } = this.#parts;
     this.#accountAt = performance.now();
     const taken = account.takeForFile(0);
-    const json = JSON.stringify({ created: taken.created, delivered: 0, sampled: taken.sampled, dropped: taken.dropped });
+    const json = JSON.stringify({
+      created: taken.created,
+      delivered: 0,
+      sampled: taken.sampled,
+      dropped: taken.dropped,
+    });
     return { id: store.nextId(), path: REPORTS_PATH, items: 0, bytes: 0, account: taken, json };
   }
 }

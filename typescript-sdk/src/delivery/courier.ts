@@ -191,7 +191,10 @@ export class Courier {
     this.#line.succeeded();
     if (answer.status === 413 && content.path === TRACES_PATH && (await this.#split(batch, content))) return undefined;
     const reason = readCode(answer);
-    await this.#settle({ batch, nextAt: 0, tries: 0 }, { stored: 0, rejected: { [reason]: batch.items }, isCounted: false });
+    await this.#settle(
+      { batch, nextAt: 0, tries: 0 },
+      { stored: 0, rejected: { [reason]: batch.items }, isCounted: false },
+    );
     return undefined;
   }
 
@@ -207,7 +210,11 @@ export class Courier {
       this.#parts.account.spooled -= batch.items;
       this.#parts.account.accepted += batch.items;
     }
-    this.#waiting.push({ batch: changed, nextAt: performance.now() + (this.#hurries > 0 ? FIRST_ASK_MS / 4 : FIRST_ASK_MS), tries: 0 });
+    this.#waiting.push({
+      batch: changed,
+      nextAt: performance.now() + (this.#hurries > 0 ? FIRST_ASK_MS / 4 : FIRST_ASK_MS),
+      tries: 0,
+    });
   }
 
   async #split(batch: Batch, content: Content): Promise<boolean> {
@@ -223,7 +230,10 @@ export class Courier {
       const part: Content = { ...rest, items: half.items, body: packing ? await packing.gzip(half.body) : half.body };
       // What was sampled and dropped goes with the first, and with each half the spans that it brings.
       const brought = { created: half.items, sampled: 0, dropped: {} };
-      const carried = account === undefined ? {} : { account: index > 0 ? brought : { ...account, created: account.created - others } };
+      const carried =
+        account === undefined
+          ? {}
+          : { account: index > 0 ? brought : { ...account, created: account.created - others } };
       const added = await store.addPart(`${batch.id}${"ab"[index] ?? ""}`, { ...part, ...carried }, batch);
       if (carried.account !== undefined && this.#isOwn(batch)) this.#accounts.set(added.id, carried.account);
       this.#unsent.unshift(added);
@@ -254,7 +264,11 @@ export class Courier {
     if (one.verdict !== undefined) return this.#settle(one, one.verdict);
     let answer: Answer;
     try {
-      answer = await this.#parts.transport({ method: "GET", path: `/api/v1/receipts/${batch.receipt ?? ""}`, headers: this.#headers() });
+      answer = await this.#parts.transport({
+        method: "GET",
+        path: `/api/v1/receipts/${batch.receipt ?? ""}`,
+        headers: this.#headers(),
+      });
     } catch {
       return this.#askLater(one);
     }
@@ -267,7 +281,8 @@ export class Courier {
   #askLater(one: Waiting, atLeastMs = 0): void {
     const longest = this.#hurries > 0 ? LONGEST_ASK_IN_HURRY_MS : LONGEST_ASK_MS;
     one.tries += 1;
-    one.nextAt = performance.now() + Math.max(atLeastMs, Math.min(longest, FIRST_ASK_MS * 2 ** Math.min(one.tries, 10)));
+    one.nextAt =
+      performance.now() + Math.max(atLeastMs, Math.min(longest, FIRST_ASK_MS * 2 ** Math.min(one.tries, 10)));
     this.#waiting.push(one);
   }
 
@@ -302,7 +317,10 @@ export class Courier {
     account.store(verdict.stored);
     for (const [reason, count] of Object.entries(verdict.rejected)) account.reject(reason, count);
     if (totalOf(verdict.rejected) > 0) {
-      this.#parts.guard.warn("rejected", `the platform refused ${totalOf(verdict.rejected)} of ${batch.items}: ${Object.keys(verdict.rejected).join(", ")}`);
+      this.#parts.guard.warn(
+        "rejected",
+        `the platform refused ${totalOf(verdict.rejected)} of ${batch.items}: ${Object.keys(verdict.rejected).join(", ")}`,
+      );
     }
   }
 
@@ -310,7 +328,8 @@ export class Courier {
   async #report(batch: Batch, carried: FileAccount, verdict: Verdict): Promise<boolean> {
     if (batch.items === 0) return true;
     const dropped = { ...carried.dropped };
-    if (!verdict.isCounted) for (const [reason, count] of Object.entries(verdict.rejected)) addReason(dropped, reason, count);
+    if (!verdict.isCounted)
+      for (const [reason, count] of Object.entries(verdict.rejected)) addReason(dropped, reason, count);
     const body = { created: carried.created, delivered: verdict.stored, sampled: carried.sampled, dropped };
     try {
       const answer = await this.#parts.transport({
@@ -320,7 +339,8 @@ export class Courier {
         body: new TextEncoder().encode(JSON.stringify(body)),
       });
       if (isRetryable(answer.status)) return false;
-      if (answer.status >= 300) this.#parts.guard.warn("report", `the platform did not take a report: ${readCode(answer)}`);
+      if (answer.status >= 300)
+        this.#parts.guard.warn("report", `the platform did not take a report: ${readCode(answer)}`);
       return true;
     } catch {
       return false;

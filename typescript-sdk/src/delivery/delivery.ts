@@ -30,7 +30,11 @@ export class Delivery {
     const { account } = this;
     this.#store = options.store;
     this.#courier = new Courier({ ...options, account });
-    this.#collector = new Collector({ ...options, account, deliver: (batch, carried) => this.#courier.offer(batch, carried) });
+    this.#collector = new Collector({
+      ...options,
+      account,
+      deliver: (batch, carried) => this.#courier.offer(batch, carried),
+    });
     if (options.store.isDurable) this.#courier.start();
   }
 
@@ -79,7 +83,9 @@ export class Delivery {
 
   async #settled(expired: Promise<void>, untilFailing: boolean): Promise<void> {
     const isOver = (): boolean =>
-      (this.report().complete && !this.#courier.hasOwn) || this.#courier.line.isRefused || (untilFailing && this.#courier.line.isFailing && this.#store.isDurable);
+      (this.report().complete && !this.#courier.hasOwn) ||
+      this.#courier.line.isRefused ||
+      (untilFailing && this.#courier.line.isFailing && this.#store.isDurable);
     if (isOver()) return;
     await untraced(
       () =>

@@ -20,7 +20,10 @@ export function nodeTransport(endpoint: string): Transport {
           port: base.port,
           method: request.method,
           path: prefix + request.path,
-          headers: { ...request.headers, ...(request.body === undefined ? {} : { "content-length": request.body.byteLength }) },
+          headers: {
+            ...request.headers,
+            ...(request.body === undefined ? {} : { "content-length": request.body.byteLength }),
+          },
           agent,
         },
         (incoming) => {

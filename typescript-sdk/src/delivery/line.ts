@@ -45,14 +45,21 @@ export class Line {
     if (answer?.status === 401 || answer?.status === 403) {
       this.#isRefused = true;
       this.blockedUntil = now + REFUSED_MS;
-      this.#guard.warn("refused", `the platform refuses the API key (HTTP ${answer.status}); what is traced is kept and tried again`);
+      this.#guard.warn(
+        "refused",
+        `the platform refuses the API key (HTTP ${answer.status}); what is traced is kept and tried again`,
+      );
       return;
     }
     const backoff = Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(this.#failures, 10)) * (0.5 + Math.random() / 2);
     this.#failures += 1;
     this.#isHeldByPlatform = answer?.retryAfterMs !== undefined;
     this.blockedUntil = Math.max(this.blockedUntil, now + Math.max(backoff, answer?.retryAfterMs ?? 0));
-    const cause = answer ? `HTTP ${answer.status}` : error instanceof Error && "code" in error ? String(error.code) : "no answer";
+    const cause = answer
+      ? `HTTP ${answer.status}`
+      : error instanceof Error && "code" in error
+        ? String(error.code)
+        : "no answer";
     this.#guard.warn("unreachable", `the platform cannot take traces now (${cause}); they are kept and tried again`);
   }
 }

@@ -95,7 +95,13 @@ function* fields(message: Uint8Array): Generator<Field> {
       at += length;
     } else throw new RangeError(`wire type ${wire}`);
     if (at > message.byteLength) throw new RangeError("ends within a field");
-    yield { field: Math.floor(key / 8), start, keyEnd, whole: message.subarray(start, at), value: message.subarray(from, at) };
+    yield {
+      field: Math.floor(key / 8),
+      start,
+      keyEnd,
+      whole: message.subarray(start, at),
+      value: message.subarray(from, at),
+    };
   }
 }
 

@@ -2,7 +2,19 @@ import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { batchId, DamagedError, decodeFile, encodeFile, fileName, FullError, GoneError, parseName, RUN_DIGITS, type Batch, type Content } from "./batch";
+import {
+  batchId,
+  DamagedError,
+  decodeFile,
+  encodeFile,
+  fileName,
+  FullError,
+  GoneError,
+  parseName,
+  RUN_DIGITS,
+  type Batch,
+  type Content,
+} from "./batch";
 import type { Store } from "./store";
 
 const HEARTBEAT = "heartbeat";
@@ -36,7 +48,8 @@ export function findFolder(spoolDir: string | undefined, workspace: string): str
 }
 
 function candidates(spoolDir: string | undefined): string[] {
-  if (spoolDir) return [spoolDir.startsWith("~/") ? path.join(os.homedir(), spoolDir.slice(2)) : path.resolve(spoolDir)];
+  if (spoolDir)
+    return [spoolDir.startsWith("~/") ? path.join(os.homedir(), spoolDir.slice(2)) : path.resolve(spoolDir)];
   const state = process.env.XDG_STATE_HOME || path.join(os.homedir(), ".local", "state");
   const owner = process.getuid ? String(process.getuid()) : "user";
   return [path.join(state, "agentobs", "spool"), path.join(os.tmpdir(), `agentobs-spool-${owner}`)];

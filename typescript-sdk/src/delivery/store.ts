@@ -47,7 +47,8 @@ export class MemoryStore implements Store {
   }
 
   add(id: string, content: Content): Promise<Batch> {
-    if (this.#bytes + content.body.byteLength > this.#maxBytes) return Promise.reject(new FullError("no room in memory"));
+    if (this.#bytes + content.body.byteLength > this.#maxBytes)
+      return Promise.reject(new FullError("no room in memory"));
     return Promise.resolve(this.#keep(id, content, Date.now()));
   }
 

@@ -44,7 +44,12 @@ type AnyMethod = (this: unknown, ...given: unknown[]) => unknown;
  * Traces a method of a client made by Stainless (OpenAI, Anthropic). The promises and streams that it returns stay the objects
  * that they are, with all their methods: what is watched is where they get their answer from.
  */
-export function traceMethod(prototype: Record<string, unknown>, name: string, method: Method, parts: EmitterParts): void {
+export function traceMethod(
+  prototype: Record<string, unknown>,
+  name: string,
+  method: Method,
+  parts: EmitterParts,
+): void {
   const original = prototype[name];
   if (typeof original !== "function" || "__wrapped" in original) return;
   const traced = function (this: unknown, ...given: unknown[]): unknown {
@@ -52,7 +57,9 @@ export function traceMethod(prototype: Record<string, unknown>, name: string, me
     if (call === undefined) return (original as AnyMethod).apply(this, given);
     let returned: unknown;
     try {
-      returned = context.with(trace.setSpan(context.active(), call.span), () => (original as AnyMethod).apply(this, given));
+      returned = context.with(trace.setSpan(context.active(), call.span), () =>
+        (original as AnyMethod).apply(this, given),
+      );
     } catch (error) {
       call.failed(error);
       throw error;
@@ -68,7 +75,11 @@ function begin(body: unknown, client: unknown, method: Method, { tracer, guard }
   const request = isObject(body) ? body : {};
   const model = typeof request.model === "string" ? request.model : "";
   const attributes = { [KEY.operation]: method.operation, ...method.request(request, client) };
-  return new Call(tracer.startSpan(`${method.operation} ${model}`.trim(), { kind: SpanKind.CLIENT, attributes }), method.reader(), guard);
+  return new Call(
+    tracer.startSpan(`${method.operation} ${model}`.trim(), { kind: SpanKind.CLIENT, attributes }),
+    method.reader(),
+    guard,
+  );
 }
 
 function watch(returned: unknown, call: Call): void {

@@ -4,7 +4,8 @@ import type { Guard } from "../guard";
 import { traceOpenAI } from "./openai";
 
 /** Libraries whose calls can be traced by instrumentations of others, where those are installed. */
-export type InstrumentationName = "openai" | "anthropic" | "langchain" | "bedrock" | "openai-agents" | "claude-agent-sdk" | "ai";
+export type InstrumentationName =
+  "openai" | "anthropic" | "langchain" | "bedrock" | "openai-agents" | "claude-agent-sdk" | "ai";
 
 type Module = Record<string, unknown>;
 
@@ -26,14 +27,34 @@ const MAINTAINED: Record<Exclude<InstrumentationName, "openai" | "ai">, Maintain
     export: "AnthropicInstrumentation",
     probe: (library) => at(library, "Anthropic", "Messages", "prototype", "create"),
   },
-  langchain: { library: "@langchain/core/callbacks/manager", package: `${OPENINFERENCE}-langchain`, export: "LangChainInstrumentation" },
-  bedrock: { library: "@aws-sdk/client-bedrock-runtime", package: `${OPENINFERENCE}-bedrock`, export: "BedrockInstrumentation" },
-  "openai-agents": { library: "@openai/agents", package: `${OPENINFERENCE}-openai-agents`, export: "OpenAIAgentsInstrumentation" },
-  "claude-agent-sdk": { library: "@anthropic-ai/claude-agent-sdk", package: `${OPENINFERENCE}-claude-agent-sdk`, export: "ClaudeAgentSDKInstrumentation" },
+  langchain: {
+    library: "@langchain/core/callbacks/manager",
+    package: `${OPENINFERENCE}-langchain`,
+    export: "LangChainInstrumentation",
+  },
+  bedrock: {
+    library: "@aws-sdk/client-bedrock-runtime",
+    package: `${OPENINFERENCE}-bedrock`,
+    export: "BedrockInstrumentation",
+  },
+  "openai-agents": {
+    library: "@openai/agents",
+    package: `${OPENINFERENCE}-openai-agents`,
+    export: "OpenAIAgentsInstrumentation",
+  },
+  "claude-agent-sdk": {
+    library: "@anthropic-ai/claude-agent-sdk",
+    package: `${OPENINFERENCE}-claude-agent-sdk`,
+    export: "ClaudeAgentSDKInstrumentation",
+  },
 };
 
 /** Names of all that can be switched on. */
-export const INSTRUMENTATION_NAMES: readonly InstrumentationName[] = ["openai", "ai", ...(Object.keys(MAINTAINED) as (keyof typeof MAINTAINED)[])];
+export const INSTRUMENTATION_NAMES: readonly InstrumentationName[] = [
+  "openai",
+  "ai",
+  ...(Object.keys(MAINTAINED) as (keyof typeof MAINTAINED)[]),
+];
 
 export interface SwitchParts {
   readonly provider: TracerProvider;
@@ -44,7 +65,10 @@ export interface SwitchParts {
 const switchedOn = new Set<InstrumentationName>();
 
 /** Switches on what is installed of the named instrumentations, and returns the names of those that are on. */
-export async function switchOn(names: readonly InstrumentationName[], parts: SwitchParts): Promise<InstrumentationName[]> {
+export async function switchOn(
+  names: readonly InstrumentationName[],
+  parts: SwitchParts,
+): Promise<InstrumentationName[]> {
   const on: InstrumentationName[] = [];
   for (const name of names) {
     try {
@@ -68,8 +92,12 @@ async function switchOne(name: InstrumentationName, parts: SwitchParts): Promise
  * than the client does.
  */
 async function emitOpenAI({ provider, guard, capturesContent }: SwitchParts): Promise<boolean> {
-  const libraries = (await load("openai")).filter((library) => typeof at(library, "OpenAI", "Chat", "Completions") === "function");
-  const free = libraries.filter((library) => !isWrapped(at(library, "OpenAI", "Chat", "Completions", "prototype", "create")));
+  const libraries = (await load("openai")).filter(
+    (library) => typeof at(library, "OpenAI", "Chat", "Completions") === "function",
+  );
+  const free = libraries.filter(
+    (library) => !isWrapped(at(library, "OpenAI", "Chat", "Completions", "prototype", "create")),
+  );
   const tracer = provider.getTracer("@agent-observability/sdk/openai");
   for (const library of free) traceOpenAI(library, { tracer, guard }, capturesContent);
   return free.length > 0;
@@ -98,7 +126,8 @@ async function registerVercel(provider: TracerProvider): Promise<boolean> {
 }
 
 function constructorIn(modules: readonly Module[], name: string): (new (options: object) => unknown) | undefined {
-  return modules.map((held) => held[name]).find((held) => typeof held === "function") as (new (options: object) => unknown) | undefined;
+  return modules.map((held) => held[name]).find((held) => typeof held === "function") as
+    (new (options: object) => unknown) | undefined;
 }
 
 /** Returns a package in the forms that it is loaded in: many have one for `import` and another one for `require`, with classes of their own. */
@@ -123,5 +152,8 @@ function isWrapped(method: unknown): boolean {
 }
 
 function at(value: unknown, ...path: string[]): unknown {
-  return path.reduce<unknown>((held, key) => (held === undefined || held === null ? undefined : (held as Module)[key]), value);
+  return path.reduce<unknown>(
+    (held, key) => (held === undefined || held === null ? undefined : (held as Module)[key]),
+    value,
+  );
 }

@@ -19,11 +19,16 @@ export function traceOpenAI(library: Json, parts: EmitterParts, capturesContent:
 }
 
 function makeMethods(captures: boolean): Record<"chat" | "completions" | "responses" | "embeddings", Method> {
-  const content = (key: string, value: unknown): Attributes => (captures && value !== undefined && value !== null ? { [key]: serialise(value) } : {});
+  const content = (key: string, value: unknown): Attributes =>
+    captures && value !== undefined && value !== null ? { [key]: serialise(value) } : {};
   return {
     chat: {
       operation: "chat",
-      request: (body, client) => ({ ...requestAttributes(body, client), ...content(KEY.inputMessages, body.messages), ...content(KEY.toolDefinitions, body.tools) }),
+      request: (body, client) => ({
+        ...requestAttributes(body, client),
+        ...content(KEY.inputMessages, body.messages),
+        ...content(KEY.toolDefinitions, body.tools),
+      }),
       reader: () => new ChatReader(content),
     },
     completions: {
@@ -35,7 +40,10 @@ function makeMethods(captures: boolean): Record<"chat" | "completions" | "respon
       operation: "chat",
       request: (body, client) => ({
         ...requestAttributes(body, client),
-        ...content(KEY.inputMessages, typeof body.input === "string" ? [{ role: "user", content: body.input }] : body.input),
+        ...content(
+          KEY.inputMessages,
+          typeof body.input === "string" ? [{ role: "user", content: body.input }] : body.input,
+        ),
         ...content(KEY.system, body.instructions),
         ...content(KEY.toolDefinitions, body.tools),
       }),
@@ -44,7 +52,11 @@ function makeMethods(captures: boolean): Record<"chat" | "completions" | "respon
     embeddings: {
       operation: "embeddings",
       request: (body, client) => ({ ...requestAttributes(body, client), ...content(KEY.input, body.input) }),
-      reader: () => ({ whole: (answer) => ({ ...answerAttributes(answer), ...usageAttributes(answer.usage) }), part: () => false, parts: () => ({}) }),
+      reader: () => ({
+        whole: (answer) => ({ ...answerAttributes(answer), ...usageAttributes(answer.usage) }),
+        part: () => false,
+        parts: () => ({}),
+      }),
     },
   };
 }
@@ -52,8 +64,16 @@ function makeMethods(captures: boolean): Record<"chat" | "completions" | "respon
 type Content = (key: string, value: unknown) => Attributes;
 
 const PARAMETERS = {
-  temperature: "temperature", top_p: "top_p", max_tokens: "max_tokens", max_completion_tokens: "max_tokens", max_output_tokens: "max_tokens",
-  seed: "seed", frequency_penalty: "frequency_penalty", presence_penalty: "presence_penalty", n: "choice.count", reasoning_effort: "reasoning_effort",
+  temperature: "temperature",
+  top_p: "top_p",
+  max_tokens: "max_tokens",
+  max_completion_tokens: "max_tokens",
+  max_output_tokens: "max_tokens",
+  seed: "seed",
+  frequency_penalty: "frequency_penalty",
+  presence_penalty: "presence_penalty",
+  n: "choice.count",
+  reasoning_effort: "reasoning_effort",
 } as const;
 
 function requestAttributes(body: Json, client: unknown): Attributes {
@@ -69,8 +89,14 @@ function requestAttributes(body: Json, client: unknown): Attributes {
 
 /** Names of providers whose own addresses speak OpenAI's language. */
 const PROVIDERS: readonly [RegExp, string][] = [
-  [/\.azure\.com$/, "azure.ai.openai"], [/(^|\.)mistral\.ai$/, "mistral_ai"], [/(^|\.)groq\.com$/, "groq"], [/(^|\.)deepseek\.com$/, "deepseek"],
-  [/(^|\.)x\.ai$/, "x_ai"], [/(^|\.)perplexity\.ai$/, "perplexity"], [/(^|\.)googleapis\.com$/, "gcp.gemini"], [/(^|\.)anthropic\.com$/, "anthropic"],
+  [/\.azure\.com$/, "azure.ai.openai"],
+  [/(^|\.)mistral\.ai$/, "mistral_ai"],
+  [/(^|\.)groq\.com$/, "groq"],
+  [/(^|\.)deepseek\.com$/, "deepseek"],
+  [/(^|\.)x\.ai$/, "x_ai"],
+  [/(^|\.)perplexity\.ai$/, "perplexity"],
+  [/(^|\.)googleapis\.com$/, "gcp.gemini"],
+  [/(^|\.)anthropic\.com$/, "anthropic"],
   [/(^|\.)cohere\.(com|ai)$/, "cohere"],
 ];
 
@@ -99,7 +125,11 @@ function usageAttributes(usage: unknown): Attributes {
   set(KEY.inputTokens, usage.prompt_tokens, usage.input_tokens);
   set(KEY.outputTokens, usage.completion_tokens, usage.output_tokens);
   set(KEY.cachedTokens, details("prompt_tokens_details").cached_tokens, details("input_tokens_details").cached_tokens);
-  set(KEY.reasoningTokens, details("completion_tokens_details").reasoning_tokens, details("output_tokens_details").reasoning_tokens);
+  set(
+    KEY.reasoningTokens,
+    details("completion_tokens_details").reasoning_tokens,
+    details("output_tokens_details").reasoning_tokens,
+  );
   return attributes;
 }
 
@@ -126,7 +156,9 @@ class ChatReader implements Reader {
   whole(answer: Json): Attributes {
     const choices = list(answer.choices);
     const finish = choices.map((choice) => choice.finish_reason).filter((reason) => typeof reason === "string");
-    const said = choices.map((choice) => (isObject(choice.message) ? choice.message : { role: "assistant", content: choice.text }));
+    const said = choices.map((choice) =>
+      isObject(choice.message) ? choice.message : { role: "assistant", content: choice.text },
+    );
     return {
       ...answerAttributes(answer),
       ...usageAttributes(answer.usage),
@@ -189,11 +221,23 @@ class ResponsesReader implements Reader {
 
   whole(answer: Json): Attributes {
     const output = list(answer.output);
-    const text = output.flatMap((item) => list(item.content)).map((part) => part.text).filter((part) => typeof part === "string").join("");
+    const text = output
+      .flatMap((item) => list(item.content))
+      .map((part) => part.text)
+      .filter((part) => typeof part === "string")
+      .join("");
     const calls = output
       .filter((item) => item.type === "function_call")
-      .map((item) => ({ id: item.call_id, type: "function", function: { name: item.name, arguments: item.arguments } }));
-    const message = { role: "assistant", content: text || this.#text, ...(calls.length > 0 ? { tool_calls: calls } : {}) };
+      .map((item) => ({
+        id: item.call_id,
+        type: "function",
+        function: { name: item.name, arguments: item.arguments },
+      }));
+    const message = {
+      role: "assistant",
+      content: text || this.#text,
+      ...(calls.length > 0 ? { tool_calls: calls } : {}),
+    };
     return {
       ...answerAttributes(answer),
       ...usageAttributes(answer.usage),

@@ -10,7 +10,11 @@ let folder: string;
 let tarball: string;
 
 function run(command: string, args: string[], cwd = ROOT, environment: Record<string, string> = {}): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", env: { ...process.env, ...environment } });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, ...environment },
+  });
   if (error) throw error;
   expect(status, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`).toBe(0);
   return stdout;
@@ -18,9 +22,14 @@ function run(command: string, args: string[], cwd = ROOT, environment: Record<st
 
 beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), "ao-package-"));
-  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", folder])) as { filename: string; files: { path: string }[] }[];
+  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", folder])) as {
+    filename: string;
+    files: { path: string }[];
+  }[];
   tarball = path.join(folder, packed?.filename ?? "");
-  expect(packed?.files.map((file) => file.path).filter((file) => !/^(dist\/|package\.json$|README\.md$)/.test(file))).toEqual([]);
+  expect(
+    packed?.files.map((file) => file.path).filter((file) => !/^(dist\/|package\.json$|README\.md$)/.test(file)),
+  ).toEqual([]);
   writeFileSync(path.join(folder, "package.json"), "{}");
   run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error", tarball], folder);
 }, 180_000);
@@ -56,21 +65,41 @@ function nodeOf(version: number): string {
 
 describe("installed from the tarball", () => {
   const isLinux = process.platform === "linux" && process.arch === "x64";
-  const versions = [["this", undefined], ["22", 22], ["24", 24]] as const;
+  const versions = [
+    ["this", undefined],
+    ["22", 22],
+    ["24", 24],
+  ] as const;
   for (const [name, version] of versions) {
-    test.skipIf(version !== undefined && !isLinux)(`works as ESM and CommonJS on Node ${name}`, () => {
-      const node = version === undefined ? process.execPath : nodeOf(version);
-      writeFileSync(path.join(folder, "app.mjs"), `import { AgentObservability } from "@agent-observability/sdk"; import { AgentObservability as Edge } from "@agent-observability/sdk/edge"; import { TestObservability } from "@agent-observability/sdk/testing"; ${USE}`);
-      writeFileSync(path.join(folder, "app.cjs"), `const { AgentObservability } = require("@agent-observability/sdk"); const { AgentObservability: Edge } = require("@agent-observability/sdk/edge"); const { TestObservability } = require("@agent-observability/sdk/testing"); ${USE}`);
-      if (version !== undefined) expect(run(node, ["--version"])).toMatch(new RegExp(`^v${version}\\.`));
-      for (const app of ["app.mjs", "app.cjs"]) expect(run(node, [app], folder)).toBe("works\n");
-    }, 180_000);
+    test.skipIf(version !== undefined && !isLinux)(
+      `works as ESM and CommonJS on Node ${name}`,
+      () => {
+        const node = version === undefined ? process.execPath : nodeOf(version);
+        writeFileSync(
+          path.join(folder, "app.mjs"),
+          `import { AgentObservability } from "@agent-observability/sdk"; import { AgentObservability as Edge } from "@agent-observability/sdk/edge"; import { TestObservability } from "@agent-observability/sdk/testing"; ${USE}`,
+        );
+        writeFileSync(
+          path.join(folder, "app.cjs"),
+          `const { AgentObservability } = require("@agent-observability/sdk"); const { AgentObservability: Edge } = require("@agent-observability/sdk/edge"); const { TestObservability } = require("@agent-observability/sdk/testing"); ${USE}`,
+        );
+        if (version !== undefined) expect(run(node, ["--version"])).toMatch(new RegExp(`^v${version}\\.`));
+        for (const app of ["app.mjs", "app.cjs"]) expect(run(node, [app], folder)).toBe("works\n");
+      },
+      180_000,
+    );
   }
 
-  for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"], ["commonjs", "node10"]] as const) {
+  for (const [module, resolution] of [
+    ["nodenext", "nodenext"],
+    ["esnext", "bundler"],
+    ["commonjs", "node10"],
+  ] as const) {
     test(`types resolve with ${resolution}, for decorators of both kinds`, () => {
       const app = path.join(folder, "app.ts");
-      writeFileSync(app, `
+      writeFileSync(
+        app,
+        `
         import { AgentObservability, type DeliveryReport } from "@agent-observability/sdk";
         const obs = new AgentObservability({ apiKey: "key" });
         class Agent {
@@ -85,9 +114,19 @@ describe("installed from the tarball", () => {
         obs.span("s", { kind: "banana" }, () => 1);
         // @ts-expect-error an option that does not exist
         new AgentObservability({ apikey: "key" });
-      `);
+      `,
+      );
       for (const experimentalDecorators of [true, false]) {
-        const compilerOptions = { noEmit: true, strict: true, target: "es2022", types: [], lib: ["es2023", "dom", "esnext.decorators"], module, moduleResolution: resolution, experimentalDecorators };
+        const compilerOptions = {
+          noEmit: true,
+          strict: true,
+          target: "es2022",
+          types: [],
+          lib: ["es2023", "dom", "esnext.decorators"],
+          module,
+          moduleResolution: resolution,
+          experimentalDecorators,
+        };
         writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["app.ts"] }));
         run(path.join(BIN, "tsc"), ["-p", folder], folder);
       }

@@ -35,7 +35,10 @@ const expectAccount = async (account: object): Promise<void> => {
 };
 
 describe("kill -9 of the application in the middle of 10,000 traces", () => {
-  for (const [when, state] of [["while the platform is away", "refuse"], ["while the platform takes them", "open"]] as const) {
+  for (const [when, state] of [
+    ["while the platform is away", "refuse"],
+    ["while the platform takes them", "open"],
+  ] as const) {
     test(`${when}: what it had spooled is stored, once, and accounted for`, async () => {
       line.set(state);
       const app = new App("flood.mjs", [10_000, 20], environment);
@@ -52,7 +55,8 @@ describe("kill -9 of the application in the middle of 10,000 traces", () => {
       expect(traces.every((trace) => trace.span_count === 1)).toBe(true);
       expect(new Set(traces.map((trace) => trace.metadata.number)).size).toBe(traces.length);
       await expectAccount({ created: traces.length, delivered: traces.length, sampled: 0, dropped: {} });
-      for (let number = 1; number <= handedOver; number += 97) expect(traces.some((trace) => trace.metadata.number === String(number))).toBe(true);
+      for (let number = 1; number <= handedOver; number += 97)
+        expect(traces.some((trace) => trace.metadata.number === String(number))).toBe(true);
     });
   }
 });
@@ -88,7 +92,12 @@ test("several processes share a spool, and each item arrives once", async () => 
 });
 
 test("the account of what was sampled out and dropped reaches the platform", async () => {
-  const app = new App("flood.mjs", [2_000, 1], { ...environment, AGENTOBS_SAMPLE_RATE: "0.25", AGENTOBS_QUEUE_MAX_ITEMS: "100", AGENTOBS_EXIT_TIMEOUT: "20" });
+  const app = new App("flood.mjs", [2_000, 1], {
+    ...environment,
+    AGENTOBS_SAMPLE_RATE: "0.25",
+    AGENTOBS_QUEUE_MAX_ITEMS: "100",
+    AGENTOBS_EXIT_TIMEOUT: "20",
+  });
   expect(await app.end()).toBe(0);
   await drain();
   const { created, sampled, dropped } = app.last;

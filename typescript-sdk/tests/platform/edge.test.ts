@@ -44,18 +44,35 @@ interface Handled {
 }
 
 describe("an edge runtime without Node's modules", () => {
-  for (const [name, hasStorage] of [["with AsyncLocalStorage and compression", true], ["with neither, parents given", false]] as const) {
+  for (const [name, hasStorage] of [
+    ["with AsyncLocalStorage and compression", true],
+    ["with neither, parents given", false],
+  ] as const) {
     test(`${name}: traces are nested and stored`, async () => {
       const workspace = await Workspace.create();
-      const vm = new EdgeVM({ extend: (context) => (hasStorage ? Object.assign(context, { AsyncLocalStorage, CompressionStream, DecompressionStream, Blob, Response }) : context) });
+      const vm = new EdgeVM({
+        extend: (context) =>
+          hasStorage
+            ? Object.assign(context, { AsyncLocalStorage, CompressionStream, DecompressionStream, Blob, Response })
+            : context,
+      });
       vm.evaluate(await bundle());
       const handle = vm.context.handle as (options: object) => Promise<Handled>;
-      const { answers, report, node } = await handle({ apiKey: workspace.apiKey, endpoint: workspace.endpoint, explicit: !hasStorage });
+      const { answers, report, node } = await handle({
+        apiKey: workspace.apiKey,
+        endpoint: workspace.endpoint,
+        explicit: !hasStorage,
+      });
       expect(node).toBe("undefinedundefined");
       expect(answers).toEqual(["A", "B"]);
       expect(report).toMatchObject({ created: 6, stored: 6, complete: true });
       const traces = await workspace.traces();
-      expect(traces.map((trace) => [trace.user_id, trace.span_count, trace.llm_call_count, trace.tokens_input]).sort()).toEqual([["a", 2, 1, 1000], ["b", 2, 1, 1000]]);
+      expect(
+        traces.map((trace) => [trace.user_id, trace.span_count, trace.llm_call_count, trace.tokens_input]).sort(),
+      ).toEqual([
+        ["a", 2, 1, 1000],
+        ["b", 2, 1, 1000],
+      ]);
     });
   }
 });

@@ -15,7 +15,10 @@ export class App {
   readonly #closed: Promise<unknown>;
 
   constructor(name: string, options: (string | number)[], environment: Record<string, string>) {
-    this.#process = spawn(process.execPath, [path.join(APPS, name), ...options.map(String)], { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = spawn(process.execPath, [path.join(APPS, name), ...options.map(String)], {
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#closed = once(this.#process, "close");
     let line = "";
     this.#process.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -36,7 +39,8 @@ export class App {
   async until(condition: (report: DeliveryReport) => boolean): Promise<void> {
     const deadline = Date.now() + 60_000;
     while (!this.reports.some(condition)) {
-      if (this.#process.exitCode !== null || Date.now() > deadline) throw new Error(`ended or too slow: ${JSON.stringify(this.reports.at(-1))} ${this.stderr}`);
+      if (this.#process.exitCode !== null || Date.now() > deadline)
+        throw new Error(`ended or too slow: ${JSON.stringify(this.reports.at(-1))} ${this.stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }

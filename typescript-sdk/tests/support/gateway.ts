@@ -63,7 +63,12 @@ export class Workspace {
       return (await answer.json()) as Record<string, string>;
     };
     const name = randomBytes(8).toString("hex");
-    const account = { email: `${name}@example.com`, full_name: "Test", password: randomBytes(16).toString("hex"), workspace_name: name };
+    const account = {
+      email: `${name}@example.com`,
+      full_name: "Test",
+      password: randomBytes(16).toString("hex"),
+      workspace_name: name,
+    };
     const { access_token: token } = await post("/api/v1/auth/register", account);
     const { key } = await post("/api/v1/api-keys", { name: "sdk", scopes: ["ingest", "read"] }, token);
     if (key === undefined) throw new Error("no key");
@@ -83,7 +88,7 @@ export class Workspace {
   /** All traces, newest first. */
   async traces(query = ""): Promise<ShownTrace[]> {
     const traces: ShownTrace[] = [];
-    for (let cursor: string | null = ""; cursor !== null; ) {
+    for (let cursor: string | null = ""; cursor !== null;) {
       const page: { data: ShownTrace[]; pagination: { cursor: string | null; has_more: boolean } } = await this.get(
         `/api/v1/traces?range=24h&limit=200${query}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`,
       );

@@ -15,7 +15,15 @@ declare module "vitest" {
 
 const PROJECT = path.join(import.meta.dirname, "../../..");
 /** Settings under which a checkout's own .env would lead to somebody's data. */
-const ELSEWHERE = ["TIMESCALE_URL", "TIMESCALE_READ_URL", "POSTGRES_URL", "REDIS_URL", "REDIS_CACHE_URL", "LOG_DIR", "SETUP_TOKEN"];
+const ELSEWHERE = [
+  "TIMESCALE_URL",
+  "TIMESCALE_READ_URL",
+  "POSTGRES_URL",
+  "REDIS_URL",
+  "REDIS_CACHE_URL",
+  "LOG_DIR",
+  "SETUP_TOKEN",
+];
 
 /**
  * Starts the platform as its users do, with an empty data folder and ports of its own, and returns what stops it. With
@@ -53,7 +61,11 @@ export default async function startPlatform(project: TestProject): Promise<(() =
 }
 
 function run(command: string, options: string[], environment: NodeJS.ProcessEnv): void {
-  const { status, error, stdout, stderr } = spawnSync(command, options, { cwd: PROJECT, env: environment, encoding: "utf8" });
+  const { status, error, stdout, stderr } = spawnSync(command, options, {
+    cwd: PROJECT,
+    env: environment,
+    encoding: "utf8",
+  });
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ended with exit code ${status}\n${stdout}\n${stderr}`);
 }

@@ -61,6 +61,18 @@ export class ScriptedServer {
 
 /** Answers as the platform does when all is well: a receipt, which says at once that everything is stored. */
 export function wellBehaved(request: Arrived): Reply {
-  if (request.method === "GET") return { status: 200, body: JSON.stringify({ state: "stored", received: 1, stored: 1, duplicate: 0, rejected: 0, dead_lettered: 0, reasons: {} }) };
+  if (request.method === "GET")
+    return {
+      status: 200,
+      body: JSON.stringify({
+        state: "stored",
+        received: 1,
+        stored: 1,
+        duplicate: 0,
+        rejected: 0,
+        dead_lettered: 0,
+        reasons: {},
+      }),
+    };
   return { status: 202, headers: { "x-receipt-id": "0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81" } };
 }

@@ -17,9 +17,14 @@ describe("standard decorators", () => {
         return `${this.greeting} ${name}`.repeat(times);
       }
       @obs.trace()
-      static make(): Agent { return new Agent(); }
+      static make(): Agent {
+        return new Agent();
+      }
       @obs.trace("numbers")
-      *numbers(): Generator<number> { yield 1; yield 2; }
+      *numbers(): Generator<number> {
+        yield 1;
+        yield 2;
+      }
     }
     const agent = Agent.make();
     expectTypeOf(agent.answer).toEqualTypeOf<(name: string, times?: number) => Promise<string>>();
@@ -27,7 +32,11 @@ describe("standard decorators", () => {
     expect([...agent.numbers()]).toEqual([1, 2]);
     expect([agent.answer.name, agent.answer.length]).toEqual(["answer", 1]);
     expect(obs.spans.map((span) => span.name)).toEqual(["make", "answer", "numbers"]);
-    expect(obs.spans[1]?.attributes).toMatchObject({ "gen_ai.agent.name": "support-bot", "agentobs.input": "Ada", "agentobs.output": "Hello Ada" });
+    expect(obs.spans[1]?.attributes).toMatchObject({
+      "gen_ai.agent.name": "support-bot",
+      "agentobs.input": "Ada",
+      "agentobs.output": "Hello Ada",
+    });
     expect(obs.spans[2]?.attributes["agentobs.output"]).toBe("[1,2]");
   });
 
@@ -35,10 +44,19 @@ describe("standard decorators", () => {
     @obs.trace({ agentId: "clerk" })
     class Clerk {
       count = 0;
-      get total(): number { return this.count; }
-      add(more: number): this { this.count += more; return this; }
-      #hidden(): number { return this.count; }
-      read(): number { return this.#hidden(); }
+      get total(): number {
+        return this.count;
+      }
+      add(more: number): this {
+        this.count += more;
+        return this;
+      }
+      #hidden(): number {
+        return this.count;
+      }
+      read(): number {
+        return this.#hidden();
+      }
     }
     const clerk = new Clerk();
     expect(clerk.add(2).add(3).read()).toBe(5);
@@ -49,7 +67,12 @@ describe("standard decorators", () => {
 
 describe("wrapped functions", () => {
   test("keep name, number of parameters, kind and own properties", ({ obs }) => {
-    const plain = Object.assign(function add(a: number, b: number) { return a + b; }, { help: "adds" });
+    const plain = Object.assign(
+      function add(a: number, b: number) {
+        return a + b;
+      },
+      { help: "adds" },
+    );
     const wrapped = obs.trace()(plain);
     expectTypeOf(wrapped).toEqualTypeOf(plain);
     expect([wrapped.name, wrapped.length, wrapped.help, wrapped(1, 2)]).toEqual(["add", 2, "adds", 3]);
@@ -57,7 +80,9 @@ describe("wrapped functions", () => {
   });
 
   test("can still be constructors", ({ obs }) => {
-    function Point(this: { x: number }, x: number): void { this.x = x; }
+    function Point(this: { x: number }, x: number): void {
+      this.x = x;
+    }
     const Wrapped = obs.trace()(Point) as unknown as new (x: number) => { x: number };
     expect(new Wrapped(4)).toMatchObject({ x: 4 });
     expect(new Wrapped(4)).toBeInstanceOf(Point);
@@ -67,7 +92,9 @@ describe("wrapped functions", () => {
 base("experimental decorators of TypeScript work the same", async () => {
   const folder = mkdtempSync(path.join(ROOT, "node_modules", ".experimental-"));
   try {
-    writeFileSync(path.join(folder, "app.ts"), `
+    writeFileSync(
+      path.join(folder, "app.ts"),
+      `
       import { TestObservability } from "../../src/testing";
       const obs = new TestObservability();
       class Agent {
@@ -80,11 +107,25 @@ base("experimental decorators of TypeScript work the same", async () => {
       await Agent.make().answer("Ada");
       new Clerk().read();
       console.log(JSON.stringify(obs.spans.map((span) => [span.name, span.attributes["agentobs.output"] ?? null])));
-    `);
-    await build({ entryPoints: [path.join(folder, "app.ts")], bundle: true, platform: "node", format: "esm", packages: "external", outfile: path.join(folder, "app.mjs"), logLevel: "error", tsconfigRaw: { compilerOptions: { experimentalDecorators: true } } });
+    `,
+    );
+    await build({
+      entryPoints: [path.join(folder, "app.ts")],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      packages: "external",
+      outfile: path.join(folder, "app.mjs"),
+      logLevel: "error",
+      tsconfigRaw: { compilerOptions: { experimentalDecorators: true } },
+    });
     const { stdout, stderr } = spawnSync(process.execPath, [path.join(folder, "app.mjs")], { encoding: "utf8" });
     expect(stderr).toBe("");
-    expect(JSON.parse(stdout)).toEqual([["make", '{"greeting":"Hello"}'], ["answer", "Hello Ada"], ["Clerk.read", "1"]]);
+    expect(JSON.parse(stdout)).toEqual([
+      ["make", '{"greeting":"Hello"}'],
+      ["answer", "Hello Ada"],
+      ["Clerk.read", "1"],
+    ]);
   } finally {
     rmSync(folder, { recursive: true });
   }

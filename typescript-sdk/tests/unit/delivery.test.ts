@@ -18,10 +18,12 @@ afterEach(async () => {
   server = undefined;
 });
 
-const serve = async (reply: (request: Arrived, index: number) => Reply | undefined): Promise<ScriptedServer> => (server = await ScriptedServer.start(reply));
+const serve = async (reply: (request: Arrived, index: number) => Reply | undefined): Promise<ScriptedServer> =>
+  (server = await ScriptedServer.start(reply));
 const NOWHERE = "http://127.0.0.1:9";
 const ago = (folder: string, ms: number): void => {
-  for (const run of readdirSync(folder)) utimesSync(path.join(folder, run, "heartbeat"), (Date.now() - ms) / 1000, (Date.now() - ms) / 1000);
+  for (const run of readdirSync(folder))
+    utimesSync(path.join(folder, run, "heartbeat"), (Date.now() - ms) / 1000, (Date.now() - ms) / 1000);
 };
 
 describe("a batch", () => {
@@ -31,12 +33,28 @@ describe("a batch", () => {
     for (const span of await spansOf(3, (one) => one.setAttribute("a", 1))) delivery.push(span);
     delivery.sample();
     expect(delivery.report()).toMatchObject({ created: 4, queued: 3, sampled: 1, complete: false });
-    expect(await delivery.flush(5_000)).toEqual({ created: 4, queued: 0, spooled: 0, accepted: 0, stored: 3, rejected: {}, sampled: 1, dropped: {}, complete: true });
+    expect(await delivery.flush(5_000)).toEqual({
+      created: 4,
+      queued: 0,
+      spooled: 0,
+      accepted: 0,
+      stored: 3,
+      rejected: {},
+      sampled: 1,
+      dropped: {},
+      complete: true,
+    });
     expect(arrived.map((one) => `${one.method} ${one.path}`)).toEqual([
-      "POST /v1/traces", "GET /api/v1/receipts/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81", "POST /api/v1/client-reports",
+      "POST /v1/traces",
+      "GET /api/v1/receipts/0193fb5e-8c4a-7d10-9b1e-5a0c2f6d7e81",
+      "POST /api/v1/client-reports",
     ]);
     const [sent, , report] = arrived;
-    expect(sent?.headers).toMatchObject({ authorization: "Bearer key", "content-type": "application/x-protobuf", "content-encoding": "gzip" });
+    expect(sent?.headers).toMatchObject({
+      authorization: "Bearer key",
+      "content-type": "application/x-protobuf",
+      "content-encoding": "gzip",
+    });
     expect(sent?.headers["idempotency-key"]).toBeUndefined();
     expect(countSpans(sent?.body ?? Buffer.of())).toBe(3);
     expect(report?.headers["idempotency-key"]).toMatch(/^\d{13}-[0-9a-f]{12}-00000001-report$/);
@@ -50,22 +68,38 @@ describe("a batch", () => {
     delivery.record("/api/v1/scores", { trace_id: "t", name: "n", value: 1 });
     await delivery.flush(500, true);
     expect(delivery.report()).toMatchObject({ created: 3, spooled: 3, queued: 0 });
-    const files = spool.files().map((file) => path.join(spool.path, file.name)).sort();
+    const files = spool
+      .files()
+      .map((file) => path.join(spool.path, file.name))
+      .sort();
     expect(files.map((file) => path.basename(file))).toEqual([
-      expect.stringMatching(/^\d{13}-[0-9a-f]{12}-00000001-1\.batch$/), expect.stringMatching(/^\d{13}-[0-9a-f]{12}-00000002-2\.batch$/),
+      expect.stringMatching(/^\d{13}-[0-9a-f]{12}-00000001-1\.batch$/),
+      expect.stringMatching(/^\d{13}-[0-9a-f]{12}-00000002-2\.batch$/),
     ]);
     const [score = "", traces = ""] = files;
     expect(statSync(traces).mode & 0o777).toBe(0o600);
     expect(statSync(path.dirname(traces)).mode & 0o777).toBe(0o700);
     expect(Date.now() - statSync(path.join(path.dirname(traces), "heartbeat")).mtimeMs).toBeLessThan(5_000);
-    expect(decodeFile(readFileSync(traces))).toMatchObject({ path: "/v1/traces", items: 2, contentEncoding: "gzip", account: { created: 2, sampled: 0, dropped: {} } });
+    expect(decodeFile(readFileSync(traces))).toMatchObject({
+      path: "/v1/traces",
+      items: 2,
+      contentEncoding: "gzip",
+      account: { created: 2, sampled: 0, dropped: {} },
+    });
     const { body, ...header } = decodeFile(readFileSync(score));
-    expect(header).toEqual({ path: "/api/v1/scores", contentType: "application/json", items: 1, account: { created: 1, sampled: 0, dropped: {} } });
+    expect(header).toEqual({
+      path: "/api/v1/scores",
+      contentType: "application/json",
+      items: 1,
+      account: { created: 1, sampled: 0, dropped: {} },
+    });
     expect(JSON.parse(new TextDecoder().decode(body))).toEqual({ trace_id: "t", name: "n", value: 1 });
   });
 
   test("of records carries a key under which it is taken once", async () => {
-    const { endpoint, arrived } = await serve((request, index) => (index === 0 ? { status: 503, headers: { "retry-after": "0" } } : wellBehaved(request)));
+    const { endpoint, arrived } = await serve((request, index) =>
+      index === 0 ? { status: 503, headers: { "retry-after": "0" } } : wellBehaved(request),
+    );
     const delivery = spool.deliver({ endpoint });
     delivery.record("/api/v1/feedback", { trace_id: "t", rating: 1 });
     expect(await delivery.flush(8_000)).toMatchObject({ stored: 1, complete: true });
@@ -78,7 +112,8 @@ describe("what the platform answers", () => {
   test("later is waited for", async () => {
     let asked = 0;
     const { endpoint } = await serve((request) =>
-      request.method === "GET" && ++asked < 4 ? { status: 200, body: '{"state":"queued"}' } : wellBehaved(request));
+      request.method === "GET" && ++asked < 4 ? { status: 200, body: '{"state":"queued"}' } : wellBehaved(request),
+    );
     const delivery = spool.deliver({ endpoint });
     for (const span of await spansOf(1, () => undefined)) delivery.push(span);
     expect(await delivery.flush(8_000)).toMatchObject({ stored: 1, complete: true });
@@ -86,22 +121,43 @@ describe("what the platform answers", () => {
   });
 
   test("item by item is counted by reason", async () => {
-    const { endpoint, arrived } = await serve((request) => request.method === "GET"
-      ? { status: 200, body: '{"state":"partial","received":5,"stored":1,"duplicate":1,"rejected":2,"dead_lettered":1,"reasons":{"time_too_old":2}}' }
-      : wellBehaved(request));
+    const { endpoint, arrived } = await serve((request) =>
+      request.method === "GET"
+        ? {
+            status: 200,
+            body: '{"state":"partial","received":5,"stored":1,"duplicate":1,"rejected":2,"dead_lettered":1,"reasons":{"time_too_old":2}}',
+          }
+        : wellBehaved(request),
+    );
     const delivery = spool.deliver({ endpoint });
     for (const span of await spansOf(5, () => undefined)) delivery.push(span);
-    expect(await delivery.flush(5_000)).toMatchObject({ created: 5, stored: 2, rejected: { time_too_old: 2, dead_lettered: 1 }, complete: true });
+    expect(await delivery.flush(5_000)).toMatchObject({
+      created: 5,
+      stored: 2,
+      rejected: { time_too_old: 2, dead_lettered: 1 },
+      complete: true,
+    });
     expect(JSON.parse(String(arrived.at(-1)?.body))).toEqual({ created: 5, delivered: 2, sampled: 0, dropped: {} });
   });
 
   test("with 400 is a rejection, which the client report counts as dropped", async () => {
     const { endpoint, arrived } = await serve((request) =>
-      request.path === "/v1/traces" ? { status: 400, body: '{"error":{"code":"malformed"}}' } : wellBehaved(request));
+      request.path === "/v1/traces" ? { status: 400, body: '{"error":{"code":"malformed"}}' } : wellBehaved(request),
+    );
     const delivery = spool.deliver({ endpoint });
     for (const span of await spansOf(2, () => undefined)) delivery.push(span);
-    expect(await delivery.flush(5_000)).toMatchObject({ created: 2, stored: 0, rejected: { malformed: 2 }, complete: true });
-    expect(JSON.parse(String(arrived.at(-1)?.body))).toEqual({ created: 2, delivered: 0, sampled: 0, dropped: { malformed: 2 } });
+    expect(await delivery.flush(5_000)).toMatchObject({
+      created: 2,
+      stored: 0,
+      rejected: { malformed: 2 },
+      complete: true,
+    });
+    expect(JSON.parse(String(arrived.at(-1)?.body))).toEqual({
+      created: 2,
+      delivered: 0,
+      sampled: 0,
+      dropped: { malformed: 2 },
+    });
   });
 
   test("with 413 is sent again in halves, and the account once", async () => {
@@ -117,8 +173,14 @@ describe("what the platform answers", () => {
     expect(await delivery.flush(8_000)).toMatchObject({ created: 10, stored: 10, complete: true });
     expect(counts.filter((count) => count <= 3).reduce((sum, count) => sum + count, 0)).toBe(10);
     expect(counts[0]).toBe(10);
-    const reports = server?.to("/api/v1/client-reports").map((one) => JSON.parse(String(one.body)) as { created: number; delivered: number }) ?? [];
-    expect([reports.reduce((sum, one) => sum + one.created, 0), reports.reduce((sum, one) => sum + one.delivered, 0)]).toEqual([10, 10]);
+    const reports =
+      server
+        ?.to("/api/v1/client-reports")
+        .map((one) => JSON.parse(String(one.body)) as { created: number; delivered: number }) ?? [];
+    expect([
+      reports.reduce((sum, one) => sum + one.created, 0),
+      reports.reduce((sum, one) => sum + one.delivered, 0),
+    ]).toEqual([10, 10]);
     expect(to).toBeDefined();
   });
 
@@ -171,7 +233,11 @@ describe("bounds", () => {
     await delivery.flush(300, true);
     expect(delivery.report()).toMatchObject({ created: 25, queued: 0, spooled: 10, dropped: { queue_full: 15 } });
     const [file] = spool.files();
-    expect(decodeFile(readFileSync(path.join(spool.path, file?.name ?? ""))).account).toEqual({ created: 25, sampled: 0, dropped: { queue_full: 15 } });
+    expect(decodeFile(readFileSync(path.join(spool.path, file?.name ?? ""))).account).toEqual({
+      created: 25,
+      sampled: 0,
+      dropped: { queue_full: 15 },
+    });
   });
 
   test("of memory in bytes", async () => {
@@ -182,7 +248,8 @@ describe("bounds", () => {
 
   test("of the spool, all processes together: nothing that was spooled is dropped for it", async () => {
     const first = spool.deliver({ endpoint: NOWHERE, spoolMaxBytes: 20_000 });
-    const noise = (): string => Array.from({ length: 4_000 }, () => String.fromCharCode(97 + Math.floor(Math.random() * 26))).join("");
+    const noise = (): string =>
+      Array.from({ length: 4_000 }, () => String.fromCharCode(97 + Math.floor(Math.random() * 26))).join("");
     const fill = async (delivery: typeof first, rounds: number): Promise<void> => {
       for (let round = 0; round < rounds; round++) {
         for (const span of await spansOf(1, (one) => one.setAttribute("text", noise()))) delivery.push(span);
@@ -252,16 +319,25 @@ describe("what other processes left", () => {
     const { endpoint } = await serve(wellBehaved);
     const run = path.join(spool.workspace(endpoint), "d".repeat(32));
     mkdirSync(run, { recursive: true });
-    const whole = '{"v":1,"id":"1769860800003-dddddddddddd-00000003","path":"/v1/traces","content_type":"application/x-protobuf","items":1,"bytes":0,"account":{"created":1,"sampled":0,"dropped":{}}}\n';
+    const whole =
+      '{"v":1,"id":"1769860800003-dddddddddddd-00000003","path":"/v1/traces","content_type":"application/x-protobuf","items":1,"bytes":0,"account":{"created":1,"sampled":0,"dropped":{}}}\n';
     writeFileSync(path.join(run, "1769860800001-dddddddddddd-00000001-7.batch"), "no header at all");
-    writeFileSync(path.join(run, "1769860800002-dddddddddddd-00000002-2.batch"), whole.replace('"bytes":0', '"bytes":99'));
+    writeFileSync(
+      path.join(run, "1769860800002-dddddddddddd-00000002-2.batch"),
+      whole.replace('"bytes":0', '"bytes":99'),
+    );
     writeFileSync(path.join(run, "1769860800003-dddddddddddd-00000003-1.batch"), whole);
     writeFileSync(path.join(run, "half.tmp"), "half");
     writeFileSync(path.join(run, "heartbeat"), "");
     utimesSync(path.join(run, "heartbeat"), 0, 0);
     const delivery = spool.deliver({ endpoint });
-    await expect.poll(() => spool.files().filter((file) => !file.name.includes("damaged")), { timeout: 5_000 }).toEqual([]);
-    expect(readdirSync(path.join(spool.workspace(endpoint), "damaged")).sort()).toEqual(["1769860800001-dddddddddddd-00000001-7.batch", "1769860800002-dddddddddddd-00000002-2.batch"]);
+    await expect
+      .poll(() => spool.files().filter((file) => !file.name.includes("damaged")), { timeout: 5_000 })
+      .toEqual([]);
+    expect(readdirSync(path.join(spool.workspace(endpoint), "damaged")).sort()).toEqual([
+      "1769860800001-dddddddddddd-00000001-7.batch",
+      "1769860800002-dddddddddddd-00000002-2.batch",
+    ]);
     await delivery.flush(3_000);
     const reported = server?.to("/api/v1/client-reports").map((one) => JSON.parse(String(one.body)) as object);
     expect(reported).toContainEqual({ created: 9, delivered: 0, sampled: 0, dropped: { damaged: 9 } });
@@ -269,15 +345,24 @@ describe("what other processes left", () => {
 });
 
 test("an encoded request is cut in two without loss", async () => {
-  const spans = await spansOf(101, (span, index) => span.setAttribute("index", index).setAttribute("text", "ä".repeat(index)));
+  const spans = await spansOf(101, (span, index) =>
+    span.setAttribute("index", index).setAttribute("text", "ä".repeat(index)),
+  );
   const body = ProtobufTraceSerializer.serializeRequest(spans) ?? new Uint8Array();
   const halves = splitTraces(body) ?? [];
-  expect(halves.map((half) => [half.items, countSpans(half.body)])).toEqual([[50, 50], [51, 51]]);
+  expect(halves.map((half) => [half.items, countSpans(half.body)])).toEqual([
+    [50, 50],
+    [51, 51],
+  ]);
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
   for (let index = 0; index < 101; index++) {
-    expect(halves.filter((half) => text(half.body).includes(`span ${index}9`) || text(half.body).includes(`span ${index}`))).not.toHaveLength(0);
+    expect(
+      halves.filter((half) => text(half.body).includes(`span ${index}9`) || text(half.body).includes(`span ${index}`)),
+    ).not.toHaveLength(0);
   }
   expect(splitTraces(halves[0]?.body ?? body)?.map((half) => half.items)).toEqual([25, 25]);
-  const [one] = splitTraces(splitTraces(ProtobufTraceSerializer.serializeRequest(spans.slice(0, 2)) ?? body)?.[0]?.body ?? body) ?? [];
+  const [one] =
+    splitTraces(splitTraces(ProtobufTraceSerializer.serializeRequest(spans.slice(0, 2)) ?? body)?.[0]?.body ?? body) ??
+    [];
   expect(one).toBeUndefined();
 });

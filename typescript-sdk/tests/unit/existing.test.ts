@@ -22,7 +22,11 @@ afterEach(async () => {
   spool.remove();
   await server.stop();
 });
-const arrived = (): string => server.to("/v1/traces").map((one) => one.body.toString("latin1")).join();
+const arrived = (): string =>
+  server
+    .to("/v1/traces")
+    .map((one) => one.body.toString("latin1"))
+    .join();
 const count = (): number => server.to("/v1/traces").reduce((sum, one) => sum + countSpans(one.body), 0);
 
 describe("a process with OpenTelemetry set up by the application", () => {
@@ -35,7 +39,13 @@ describe("a process with OpenTelemetry set up by the application", () => {
 
   test("keeps its provider and exporters; both get every span, with what holds for the trace", async () => {
     const exporter = setUp();
-    const obs = new AgentObservability({ apiKey: "key", endpoint: server.endpoint, spoolDir: spool.path, environment: "production", release: "1.2" });
+    const obs = new AgentObservability({
+      apiKey: "key",
+      endpoint: server.endpoint,
+      spoolDir: spool.path,
+      environment: "production",
+      release: "1.2",
+    });
     await obs.traceContext({ agentId: "bot", userId: "ada" }, async () => {
       trace.getTracer("theirs").startActiveSpan("their span", (span) => span.end());
     });
@@ -46,12 +56,20 @@ describe("a process with OpenTelemetry set up by the application", () => {
     expect(Object.keys(theirs)).toEqual(["their span", "bot", "their root"]);
     expect(theirs["their span"]?.attributes).toEqual({ "gen_ai.agent.name": "bot", "user.id": "ada" });
     expect(theirs["their span"]?.parentSpanContext?.spanId).toBe(theirs.bot?.spanContext().spanId);
-    expect(theirs["their root"]?.attributes).toEqual({ "deployment.environment.name": "production", "agentobs.release": "1.2" });
+    expect(theirs["their root"]?.attributes).toEqual({
+      "deployment.environment.name": "production",
+      "agentobs.release": "1.2",
+    });
   });
 
   test("samples for the platform alone", async () => {
     const exporter = setUp();
-    const obs = new AgentObservability({ apiKey: "key", endpoint: server.endpoint, spoolDir: spool.path, sampleRate: 0 });
+    const obs = new AgentObservability({
+      apiKey: "key",
+      endpoint: server.endpoint,
+      spoolDir: spool.path,
+      sampleRate: 0,
+    });
     obs.trace("a", () => obs.span("b", () => undefined));
     expect(await obs.shutdown()).toMatchObject({ created: 2, sampled: 2, stored: 0, complete: true });
     expect(exporter.getFinishedSpans()).toHaveLength(2);
@@ -60,7 +78,13 @@ describe("a process with OpenTelemetry set up by the application", () => {
 
 describe("a process without OpenTelemetry", () => {
   test("gets a provider, a context and propagation for all instrumentations", async () => {
-    const obs = new AgentObservability({ apiKey: "key", endpoint: server.endpoint, spoolDir: spool.path, serviceName: "shop", environment: "test" });
+    const obs = new AgentObservability({
+      apiKey: "key",
+      endpoint: server.endpoint,
+      spoolDir: spool.path,
+      serviceName: "shop",
+      environment: "test",
+    });
     const carrier: Record<string, string> = {};
     obs.trace("root", (span) => {
       propagation.inject(context.active(), carrier);
@@ -84,7 +108,12 @@ describe("a process without OpenTelemetry", () => {
 
   test("keeps attributes beyond OpenTelemetry's 128, as instrumentations write them for long conversations", async () => {
     const obs = new AgentObservability({ apiKey: "key", endpoint: server.endpoint, spoolDir: spool.path });
-    trace.getTracer("theirs").startSpan("s", { attributes: Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`message.${index}`, "x"])) }).end();
+    trace
+      .getTracer("theirs")
+      .startSpan("s", {
+        attributes: Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`message.${index}`, "x"])),
+      })
+      .end();
     await obs.shutdown();
     expect(arrived()).toContain("message.0");
     expect(arrived()).toContain("message.999");

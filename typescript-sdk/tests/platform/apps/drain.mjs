@@ -3,7 +3,8 @@ import { readdirSync } from "node:fs";
 import { AgentObservability } from "../../../dist/index.js";
 
 const obs = new AgentObservability();
-const isLeft = () => readdirSync(process.env.AGENTOBS_SPOOL_DIR, { recursive: true }).some((name) => /\.(batch|sent)$/.test(String(name)));
+const isLeft = () =>
+  readdirSync(process.env.AGENTOBS_SPOOL_DIR, { recursive: true }).some((name) => /\.(batch|sent)$/.test(String(name)));
 const deadline = Date.now() + 90_000;
 while (isLeft() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
 await obs.shutdown();
