@@ -17,10 +17,10 @@ if node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/d
     cp "$timescale/package-lock.json" "$timescale/node_modules/.installed-lock"
   fi
 elif [ -n "${CI:-}" ]; then
-  echo "Node 20 or newer is needed for the tests on TimescaleDB and of the dashboard." >&2
+  echo "Node 20 or newer is needed for the tests on TimescaleDB, of the dashboard and of the TypeScript SDK." >&2
   exit 1
 else
-  echo "  Node 20 or newer not found: the tests on TimescaleDB and of the dashboard are skipped"
+  echo "  Node 20 or newer not found: the tests on TimescaleDB, of the dashboard and of the TypeScript SDK are skipped"
 fi
 
 has_chromium() {

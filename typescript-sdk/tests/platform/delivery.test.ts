@@ -62,17 +62,25 @@ describe("kill -9 of the application in the middle of 10,000 traces", () => {
 });
 
 test("a platform that is away and comes back costs nothing", async () => {
-  const app = new App("flood.mjs", [4_000, 150], environment);
-  await app.until((report) => report.stored > 0);
-  line.set("hang");
-  await app.until((report) => report.spooled > 500);
-  line.set("refuse");
-  await app.until((report) => report.spooled > 1_500);
+  const app = new App("flood.mjs", [3_000, "step"], environment);
+  await app.until((report) => report.stored === 500);
+  for (const state of ["hang", "refuse"] as const) {
+    line.set(state);
+    const before = app.last.created;
+    for (const more of [500, 1_000]) {
+      app.step();
+      await app.until((report) => report.created === before + more);
+    }
+    await app.until((report) => report.spooled === before + 1_000 - 500);
+  }
   line.set("open");
+  app.step();
+  await app.until((report) => report.created === 3_000);
+  app.step();
   await app.end();
   await drain();
-  expect(await workspace.traces()).toHaveLength(4_000);
-  await expectAccount({ created: 4_000, delivered: 4_000, sampled: 0, dropped: {} });
+  expect(await workspace.traces()).toHaveLength(3_000);
+  await expectAccount({ created: 3_000, delivered: 3_000, sampled: 0, dropped: {} });
 });
 
 test("several processes share a spool, and each item arrives once", async () => {

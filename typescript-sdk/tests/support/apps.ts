@@ -17,7 +17,7 @@ export class App {
   constructor(name: string, options: (string | number)[], environment: Record<string, string>) {
     this.#process = spawn(process.execPath, [path.join(APPS, name), ...options.map(String)], {
       env: { ...process.env, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     this.#closed = once(this.#process, "close");
     let line = "";
@@ -43,6 +43,11 @@ export class App {
         throw new Error(`ended or too slow: ${JSON.stringify(this.reports.at(-1))} ${this.stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+  }
+
+  /** Lets it make its next calls, where it waits to be told. */
+  step(): void {
+    this.#process.stdin?.write("on\n");
   }
 
   /** Ends it as the kernel does, without a word. */
