@@ -17,10 +17,10 @@ if node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/d
     cp "$timescale/package-lock.json" "$timescale/node_modules/.installed-lock"
   fi
 elif [ -n "${CI:-}" ]; then
-  echo "Node 20 or newer is needed for the tests on TimescaleDB and of the dashboard." >&2
+  echo "Node 20 or newer is needed for the tests on TimescaleDB, of the dashboard and of the TypeScript SDK." >&2
   exit 1
 else
-  echo "  Node 20 or newer not found: the tests on TimescaleDB and of the dashboard are skipped"
+  echo "  Node 20 or newer not found: the tests on TimescaleDB, of the dashboard and of the TypeScript SDK are skipped"
 fi
 
 has_chromium() {
@@ -64,6 +64,15 @@ frontend_types() {
   npm run --silent types:check && npm run --silent typecheck
 }
 
+typescript_sdk() {
+  if ! cmp -s package-lock.json node_modules/.installed-lock; then
+    echo "  installing the packages of typescript-sdk"
+    npm ci --no-audit --no-fund --loglevel=error
+    cp package-lock.json node_modules/.installed-lock
+  fi
+  npm run --silent check
+}
+
 check ruff backend ruff check .
 check mypy backend mypy .
 check imports backend lint-imports
@@ -77,6 +86,9 @@ check pytest backend python -m pytest -n "${PYTEST_WORKERS:-2}" --dist loadgroup
 check python-sdk python-sdk ./check.sh
 if [ "$has_node" = yes ] && has_chromium; then
   check frontend-e2e frontend npm run --silent e2e
+fi
+if [ "$has_node" = yes ]; then
+  check typescript-sdk typescript-sdk typescript_sdk
 fi
 
 echo "== summary"

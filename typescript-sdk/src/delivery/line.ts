@@ -1,0 +1,65 @@
+import type { Guard } from "../guard";
+import type { Answer } from "./transport";
+
+const LONGEST_BACKOFF_MS = 60_000;
+const REFUSED_MS = 60_000;
+
+/** Whether requests get through, and from when on the next one may be made. */
+export class Line {
+  /** Moment on the clock of `performance` before which nothing is sent. */
+  blockedUntil = 0;
+  readonly #guard: Guard;
+  #failures = 0;
+  #isRefused = false;
+  #isHeldByPlatform = false;
+
+  constructor(guard: Guard) {
+    this.#guard = guard;
+  }
+
+  /** Whether the last request had no answer, a failing one, or a refusal of the key. */
+  get isFailing(): boolean {
+    return this.#failures > 0 || this.#isRefused;
+  }
+
+  /** Whether the platform refuses the key. */
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
+  /** Lets the next request be made at once, unless the platform has named a time. */
+  hurry(): void {
+    if (!this.#isHeldByPlatform) this.blockedUntil = 0;
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#isRefused = false;
+    this.#isHeldByPlatform = false;
+    this.blockedUntil = 0;
+  }
+
+  /** Notes a request that is to be made again: its answer, or the error that came instead of one. */
+  failed(answer: Answer | undefined, error: unknown): void {
+    const now = performance.now();
+    if (answer?.status === 401 || answer?.status === 403) {
+      this.#isRefused = true;
+      this.blockedUntil = now + REFUSED_MS;
+      this.#guard.warn(
+        "refused",
+        `the platform refuses the API key (HTTP ${answer.status}); what is traced is kept and tried again`,
+      );
+      return;
+    }
+    const backoff = Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(this.#failures, 10)) * (0.5 + Math.random() / 2);
+    this.#failures += 1;
+    this.#isHeldByPlatform = answer?.retryAfterMs !== undefined;
+    this.blockedUntil = Math.max(this.blockedUntil, now + Math.max(backoff, answer?.retryAfterMs ?? 0));
+    const cause = answer
+      ? `HTTP ${answer.status}`
+      : error instanceof Error && "code" in error
+        ? String(error.code)
+        : "no answer";
+    this.#guard.warn("unreachable", `the platform cannot take traces now (${cause}); they are kept and tried again`);
+  }
+}
