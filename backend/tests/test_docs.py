@@ -23,6 +23,7 @@ PAGES = sorted(
         *(PROJECT / "bench").glob("*.md"),
         *BACKEND.glob("*/README.md"),
         PROJECT / "frontend" / "README.md",
+        PROJECT / "python-sdk" / "README.md",
     ]
 )
 # The list of departures names what was planned, too.
@@ -31,6 +32,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 ADDRESS = re.compile(r"/(?:api/v1|v1)/[A-Za-z0-9_{}$/-]+")
 SETTING = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`")
+# Variables of OpenTelemetry, and of those from whose SDKs users come.
+OTHERS = ("OTEL_", "LANGFUSE_", "LANGSMITH_")
 # Variables of Compose, of the Dockerfiles, of other images and of what runs the dashboard.
 OTHER_NAMES = {
     "BASE_IMAGE",
@@ -83,10 +86,19 @@ def test_tests_that_hold_the_guarantees_exist() -> None:
     assert missing == []
 
 
+def _settings_of_sdks() -> set[str]:
+    """Return the variables in the SDK's table of settings, which its own tests compare with the code."""
+    rows = re.findall(
+        r"^\| `\w+` \| `(AGENTOBS_\w+)` \|", (PROJECT / "python-sdk" / "README.md").read_text(), re.MULTILINE
+    )
+    assert rows
+    return set(rows)
+
+
 @pytest.mark.parametrize("page", CURRENT, ids=_name)
 def test_settings_that_are_named_exist(page: Path) -> None:
-    known = set(documented_settings(PROJECT / ".env.example")) | OTHER_NAMES
-    named = {name for name in SETTING.findall(page.read_text()) if not name.startswith("OTEL_")}
+    known = set(documented_settings(PROJECT / ".env.example")) | OTHER_NAMES | _settings_of_sdks()
+    named = {name for name in SETTING.findall(page.read_text()) if not name.startswith(OTHERS)}
     assert named <= known
 
 
