@@ -58,36 +58,33 @@ class Account:
     """Counts items from their making to their end; every method may be called from any thread."""
 
     def __init__(self) -> None:
-        # Re-entrant, since collecting garbage can end a span in the middle of any of these.
-        self._lock = threading.RLock()
-        self._created = self._sampled = self._spooled = self._accepted = self._stored = 0
+        # Re-entrant, since collecting garbage can end a span in the middle of any of these. The queue, which counts
+        # what is made, uses it too: a second lock for each span would cost the application time.
+        self.lock = threading.RLock()
+        self.created = 0
+        self._sampled = self._spooled = self._accepted = self._stored = 0
         self._rejected: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._delta = Delta()
 
-    def create(self, items: int = 1) -> None:
-        """Count items that were made."""
-        with self._lock:
-            self._created += items
-
     def sample(self) -> None:
         """Count a span that sampling leaves out."""
-        with self._lock:
-            self._created += 1
+        with self.lock:
+            self.created += 1
             self._sampled += 1
             self._delta.created += 1
             self._delta.sampled += 1
 
     def drop(self, reason: str, items: int = 1) -> None:
         """Count items that are given up before they were spooled."""
-        with self._lock:
+        with self.lock:
             self._dropped[reason] += items
             self._delta.created += items
             self._delta.dropped[reason] += items
 
     def damage(self, items: int, *, is_own: bool, was_accepted: bool) -> None:
         """Count items of a file that cannot be read; the account in its header is lost with it."""
-        with self._lock:
+        with self.lock:
             self._delta.created += items
             self._delta.dropped["damaged"] += items
             if is_own:
@@ -99,37 +96,37 @@ class Account:
 
     def take_delta(self, items: int = 0) -> Delta:
         """Return what a batch of so many items is to carry, which counts as carried from now on."""
-        with self._lock:
+        with self.lock:
             delta, self._delta = self._delta, Delta()
             delta.created += items
             return delta
 
     def give_back(self, delta: Delta, items: int = 0) -> None:
         """Take back what a batch of so many items could not carry."""
-        with self._lock:
+        with self.lock:
             self._delta.created += delta.created - items
             self._delta.sampled += delta.sampled
             self._delta.dropped.update(delta.dropped)
 
     def has_delta(self) -> bool:
         """Return whether something waits for a batch to carry it."""
-        with self._lock:
+        with self.lock:
             return bool(self._delta)
 
     def spool(self, items: int) -> None:
         """Count items that were written to the spool, or taken back from what was accepted if negative."""
-        with self._lock:
+        with self.lock:
             self._spooled += items
 
     def accept(self, items: int) -> None:
         """Count spooled items that the platform has accepted; a negative number takes that back."""
-        with self._lock:
+        with self.lock:
             self._spooled -= items
             self._accepted += items
 
     def settle(self, items: int, stored: int, rejected: Mapping[str, int], *, was_accepted: bool) -> None:
         """Count items of which the platform has said the last word."""
-        with self._lock:
+        with self.lock:
             if was_accepted:
                 self._accepted -= items
             else:
@@ -139,18 +136,18 @@ class Account:
 
     def give_up(self, reason: str, items: int) -> None:
         """Count items that were kept in memory for want of a spool and are given up."""
-        with self._lock:
+        with self.lock:
             self._spooled -= items
             self._dropped[reason] += items
 
     def report(self) -> DeliveryReport:
         """Return the account as it is now."""
-        with self._lock:
+        with self.lock:
             rejected, dropped = sum(self._rejected.values()), sum(self._dropped.values())
             settled = self._stored + rejected + self._sampled + dropped
             return DeliveryReport(
-                created=self._created,
-                queued=self._created - settled - self._spooled - self._accepted,
+                created=self.created,
+                queued=self.created - settled - self._spooled - self._accepted,
                 spooled=self._spooled,
                 accepted=self._accepted,
                 stored=self._stored,

@@ -123,7 +123,7 @@ class Pipeline:
         """Take a score, feedback or outcome."""
         if self.is_shut_down:
             return
-        self._queue.put_record(record)
+        self._queue.put(record)
         if not self._is_started:
             self._start()
 

@@ -37,8 +37,6 @@ class Queue:
         self.wake = threading.Event()
         self._account = account
         self._max_items, self._max_bytes = max_items, max_bytes
-        # Re-entrant, since collecting garbage can end a span in the middle of ``put``.
-        self._lock = threading.RLock()
         self._items: deque[tuple[ReadableSpan | Record, int]] = deque()
         self._bytes = 0
 
@@ -51,15 +49,13 @@ class Queue:
         for value in attributes_of(span).values():
             if type(value) is str:
                 size += len(value)
-        self._put(span, size)
+        self.put(span, size)
 
-    def put_record(self, record: Record) -> None:
-        """Add a record, or count it as dropped when there is no room."""
-        self._put(record, _SPAN_BYTES)
-
-    def _put(self, item: ReadableSpan | Record, size: int) -> None:
-        self._account.create()
-        with self._lock:
+    def put(self, item: ReadableSpan | Record, size: int = _SPAN_BYTES) -> None:
+        """Add an item of so many bytes, or count it as dropped when there is no room."""
+        account = self._account
+        with account.lock:
+            account.created += 1
             items = self._items
             if len(items) < self._max_items and self._bytes + size <= self._max_bytes:
                 items.append((item, size))
@@ -68,13 +64,13 @@ class Queue:
             else:
                 waiting = 0
         if waiting == 0:
-            self._account.drop("queue_full")
+            account.drop("queue_full")
         elif waiting == 1 or waiting == WAKE_AT:
             self.wake.set()
 
     def take(self, max_items: int, max_bytes: int) -> list[ReadableSpan | Record]:
         """Remove and return the oldest items, at least one if there is any, within the bounds."""
-        with self._lock:
+        with self._account.lock:
             taken: list[ReadableSpan | Record] = []
             size = 0
             while self._items and len(taken) < max_items:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from pathlib import PurePath
@@ -23,6 +23,19 @@ _UNREAD = (GeneratorType, AsyncGeneratorType, CoroutineType)
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
+def _plain_encoder() -> Callable[[object], str]:
+    """Return what encodes plain values; the standard one builds it anew for each value."""
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _encode
+    # No markers: what is plain is not deep, so it has no cycles.
+    encode = make(None, _encode, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(encode(value, 0))
+
+
+_encode_plain = _plain_encoder()
+
+
 def to_text(value: object) -> str:
     """Return a value as text: a string as it is, anything else as JSON.
 
@@ -33,7 +46,7 @@ def to_text(value: object) -> str:
         return value
     try:
         if _plain_size(value, _PLAIN_DEPTH) <= _PLAIN_SIZE:
-            return _encode(value)
+            return _encode_plain(value)
     except (_NotPlain, ValueError, RuntimeError):
         pass
     if isinstance(value, str):
