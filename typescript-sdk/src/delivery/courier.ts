@@ -28,7 +28,7 @@ export interface CourierParts {
   readonly apiKey: string;
 }
 
-/** A batch that waits: for its receipt to be asked for, with a verdict for its account to be reported, or for another try. */
+/** A batch that waits to be asked for, with a verdict to be reported, or for another try. */
 interface Waiting {
   batch: Batch;
   nextAt: number;
@@ -308,7 +308,7 @@ export class Courier {
     this.#waiting.push(one);
   }
 
-  /** The platform knows nothing of a receipt: spans are sent again, which is always safe; records as long as their key holds. */
+  /** Without its receipt, spans are sent again, which is always safe; records as long as their key holds. */
   async #lostReceipt(one: Waiting): Promise<void> {
     const content = await this.#read(one.batch);
     if (content === undefined) return;
