@@ -206,7 +206,10 @@ export class SpanHandle extends SpanActions {
     return this.#ids()?.spanId;
   }
 
-  /** Context in which the span is the current one: for work that leaves the call, and where the runtime cannot follow asynchronous calls. */
+  /**
+   * Context in which the span is the current one: for work that leaves the call, and where the runtime cannot follow
+   * asynchronous calls.
+   */
   get context(): Context {
     return this.#span === undefined ? this.#context : trace.setSpan(this.#context, this.#span);
   }

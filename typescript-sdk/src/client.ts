@@ -65,8 +65,9 @@ export abstract class Client extends SpanActions {
   }
 
   /**
-   * Traces calls. With a name and a function, calls it at once and returns what it returns; with options or nothing, gives a decorator
-   * for methods and classes, which also wraps functions. Promises and generators are followed to their end.
+   * Traces calls. With a name and a function, calls it at once and returns what it returns; with options or nothing,
+   * gives a decorator for methods and classes, which also wraps functions. Promises and generators are followed to
+   * their end.
    *
    * @example
    * ```ts
@@ -93,8 +94,8 @@ export abstract class Client extends SpanActions {
   }
 
   /**
-   * Calls a function within a trace of which agent, user, session and more are known; they hold for everything within, spans of other
-   * instrumentations included.
+   * Calls a function within a trace of which agent, user, session and more are known; they hold for everything within,
+   * spans of other instrumentations included.
    */
   traceContext<R>(attributes: TraceAttributes & { name?: string | undefined }, call: TracedCall<R>): R {
     const kind = attributes.agentId === undefined ? "chain" : "agent";
@@ -130,7 +131,10 @@ export abstract class Client extends SpanActions {
     }
   }
 
-  /** Flushes, then keeps what is left on disk for the next process and stops; what is traced afterwards is dropped and counted. */
+  /**
+   * Flushes, then keeps what is left on disk for the next process and stops; what is traced afterwards is dropped and
+   * counted.
+   */
   async shutdown(timeoutMs: number = FLUSH_MS): Promise<DeliveryReport> {
     const report = await this.flush(timeoutMs);
     this.core.guard.run(undefined, () => this.#sink?.close());

@@ -25,7 +25,10 @@ export interface TraceOptions extends TraceAttributes {
   kind?: Kind | undefined;
   /** Whether arguments and results are recorded; as the client does unless given. */
   captureContent?: boolean | undefined;
-  /** Where the span belongs instead of under the current one: `context` of a handle, or the headers of a request that carry a W3C trace context. */
+  /**
+   * Where the span belongs instead of under the current one: `context` of a handle, or the headers of a request that
+   * carry a W3C trace context.
+   */
   parent?: Context | HeadersLike | undefined;
 }
 
@@ -69,7 +72,7 @@ export class Core {
     args: readonly unknown[] | undefined,
     call: (handle: SpanHandle) => R,
   ): R {
-    const begun = this.#begin(name, options, args);
+    const begun = this.#begin(String(name), options, args);
     if (begun === undefined) return call(new SpanHandle(this, undefined, context.active()));
     const { span, inner } = begun;
     const records = (options.captureContent ?? true) && this.capturesContent;
@@ -91,7 +94,8 @@ export class Core {
     if (this.#tracer === undefined) return undefined;
     try {
       const outer = parentOf(options);
-      // Spans of others, such as a server's for its request, may be around it: outermost is what no span of ours encloses.
+      // Spans of others, such as a server's for its request, may be around it: outermost is what no span of ours
+      // encloses.
       const isOutermost = inherited(outer) === undefined;
       const kind = options.kind ?? (isOutermost ? "agent" : "chain");
       const attributes = kindAttributes(kind, name);

@@ -1,6 +1,6 @@
 import type { Core, TraceOptions } from "./core";
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a decorator takes must accept functions of every signature
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- decorators take functions of every signature
 type AnyFunction = (...args: any[]) => unknown;
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the same for classes
 type AnyClass = abstract new (...args: any[]) => unknown;

@@ -1,6 +1,6 @@
 /**
- * Traces of AI agents for the Agent Observability Platform, on edge runtimes: without Node's own modules, and so without a spool on
- * disk. What is traced is kept in memory until it is delivered; let the request wait for `flush`.
+ * Traces of AI agents for the Agent Observability Platform, on edge runtimes: without Node's own modules, and so
+ * without a spool on disk. What is traced is kept in memory until it is delivered; let the request wait for `flush`.
  *
  * @packageDocumentation
  */

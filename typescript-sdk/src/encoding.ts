@@ -35,9 +35,29 @@ export function spanEncoder(
       return ProtobufTraceSerializer.serializeRequest(clean);
     } catch (error) {
       guard.failed(error);
-      return undefined;
+      // One that cannot be encoded must not take the others along.
+      return ProtobufTraceSerializer.serializeRequest(clean.map((span) => (isEncodable(span) ? span : bare(span))));
     }
   };
+}
+
+function isEncodable(span: ReadableSpan): boolean {
+  try {
+    return ProtobufTraceSerializer.serializeRequest([span]) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Returns what is left of a span without all that somebody may have put into it. */
+function bare(span: ReadableSpan): ReadableSpan {
+  return Object.create(span, {
+    name: { value: typeof span.name === "string" ? span.name : "unnamed" },
+    attributes: { value: {} },
+    events: { value: [] },
+    links: { value: [] },
+    status: { value: { code: span.status.code } },
+  }) as ReadableSpan;
 }
 
 type CleanText = (value: string, key: string) => string;

@@ -9,8 +9,8 @@ import { resolveSettings, type AgentObservabilityOptions } from "./settings";
 const SUCCESS = 0;
 
 /**
- * Delivers the spans of an OpenTelemetry set-up of the application's own, with spool, receipts and account. For use with a
- * `SimpleSpanProcessor`: batching is done here.
+ * Delivers the spans of an OpenTelemetry set-up of the application's own, with spool, receipts and account. For use
+ * with a `SimpleSpanProcessor`: batching is done here.
  *
  * @example
  * ```ts

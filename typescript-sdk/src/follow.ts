@@ -7,8 +7,8 @@ export type Ending = { readonly value: unknown } | { readonly error: unknown };
 const MAX_PARTS = 1_000;
 
 /**
- * Returns what a call returned, and says once how it ended: at once for a plain value, later for promises and generators, which
- * settle, yield, throw and close as before.
+ * Returns what a call returned, and says once how it ended: at once for a plain value, later for promises and
+ * generators, which settle, yield, throw and close as before.
  *
  * @param result - What the call returned.
  * @param inner - Context in which generators go on.
@@ -69,8 +69,8 @@ function hasThen(value: object): value is { then: Then } {
 }
 
 /**
- * Follows a promise of some library's own class. It is returned itself, since it may have more methods, and not awaited here, since
- * some begin their work only then: what the application does with it is watched instead.
+ * Follows a promise of some library's own class. It is returned itself, since it may have more methods, and not awaited
+ * here, since some begin their work only then: what the application does with it is watched instead.
  */
 function followThenable<R extends { then: Then }>(thenable: R, end: (ending: Ending) => void): R {
   const original = thenable.then;

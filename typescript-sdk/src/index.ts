@@ -24,9 +24,10 @@ export class AgentObservability extends Client {
   }
 
   /**
-   * Traces the libraries that are installed, of those named or of all: `openai` by itself; `ai` (Vercel, from version 7) through
-   * `@ai-sdk/otel`; `anthropic`, `langchain`, `bedrock`, `openai-agents` and `claude-agent-sdk` through OpenInference's packages, where they are
-   * installed. What another instrumentation has taken already is left alone, so that no call is counted twice.
+   * Traces the libraries that are installed, of those named or of all: `openai` by itself; `ai` (Vercel, from version
+   * 7) through `@ai-sdk/otel`; `anthropic`, `langchain`, `bedrock`, `openai-agents` and `claude-agent-sdk` through
+   * OpenInference's packages, where they are installed. What another instrumentation has taken already is left alone,
+   * so that no call is counted twice.
    *
    * @returns Names of those that are on.
    */

@@ -60,8 +60,8 @@ const watched = new Set<{ sink: Sink; timeoutMs: number }>();
 let isWatching = false;
 
 /**
- * When nothing else is left to do, delivers what is there, at most as long as the timeout; at the end, however it comes, keeps what
- * is in memory on disk.
+ * When nothing else is left to do, delivers what is there, at most as long as the timeout; at the end, however it
+ * comes, keeps what is in memory on disk.
  */
 export function watchExit(sink: Sink, timeoutMs: number): void {
   watched.add({ sink, timeoutMs });

@@ -40,7 +40,8 @@ export interface Connection {
 }
 
 /**
- * Joins OpenTelemetry: an application's own set-up gets our processor and is used; without one, ours is made and set globally.
+ * Joins OpenTelemetry: an application's own set-up gets our processor and is used; without one, ours is made and set
+ * globally.
  *
  * A second client in a process has a provider to itself, so that no span is delivered twice.
  */
@@ -108,8 +109,9 @@ function currentProvider(): unknown {
 }
 
 /**
- * Returns the list of processors of OpenTelemetry's own provider. Since its version 2 processors can only be given to its constructor, which has been
- * called by the time; the list behind it is what it consults. Undefined where there is none, as for other makes.
+ * Returns the list of processors of OpenTelemetry's own provider. Since its version 2 processors can only be given to
+ * its constructor, which has been called by the time; the list behind it is what it consults. Undefined where there is
+ * none, as for other makes.
  */
 function processorsOf(provider: unknown): SpanProcessor[] | undefined {
   const active: unknown = (provider as { _activeSpanProcessor?: unknown })._activeSpanProcessor;

@@ -7,7 +7,10 @@ const NAMES =
   "access[-_]?key|bearer[-_]?token|credentials?|passphrase|secret[-_]?access[-_]?key|connection[-_]?string|cvv|card[-_]?number";
 const SECRET_NAME = new RegExp(`^(?:.*[-_.])?(?:${NAMES})$`, "i");
 const CAMEL = /([a-z0-9])([A-Z])/g;
-/** Entries of JSON under the name of a secret, as instrumentations write them into text; the second in JSON that is text in JSON. */
+/**
+ * Entries of JSON under the name of a secret, as instrumentations write them into text; the second in JSON that is text
+ * in JSON.
+ */
 const SECRET_ENTRY = new RegExp(
   `"((?:[\\w.-]*[-_.])?(?:${NAMES}))"(\\s*:\\s*)(?:"(?:[^"\\\\]|\\\\.)*"|\\d[\\d.]*)`,
   "gi",
@@ -50,7 +53,10 @@ export function isSecretName(name: string): boolean {
   return secret;
 }
 
-/** Returns text without what is plainly a secret: keys of known providers, bearer tokens, private keys, JSON entries named so. */
+/**
+ * Returns text without what is plainly a secret: keys of known providers, bearer tokens, private keys, JSON entries
+ * named so.
+ */
 export function redactText(text: string): string {
   let clean = text;
   if (HINT.test(clean)) clean = clean.replace(VALUES, REDACTED);

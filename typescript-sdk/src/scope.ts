@@ -2,7 +2,10 @@ import { createContextKey, type Attributes, type Context } from "@opentelemetry/
 import { KEY } from "./attributes";
 import { serialise } from "./serialise";
 
-/** What is said of a trace. Agent, user, session and environment hold for everything in it, spans of other instrumentations included. */
+/**
+ * What is said of a trace. Agent, user, session and environment hold for everything in it, spans of other
+ * instrumentations included.
+ */
 export interface TraceAttributes {
   /** Agent that does the work. */
   agentId?: string | undefined;
@@ -26,8 +29,8 @@ export function inherited(context: Context): Attributes | undefined {
 }
 
 /**
- * Returns a context in which spans inherit what is given, too. It always has something to inherit, if only nothing: that tells what is
- * within a traced call.
+ * Returns a context in which spans inherit what is given, too. It always has something to inherit, if only nothing:
+ * that tells what is within a traced call.
  */
 export function withInherited(context: Context, given: TraceAttributes, agentId: string | undefined): Context {
   const { userId, sessionId, environment } = given;

@@ -21,8 +21,8 @@ export function truncate(text: string, limit: number): string {
 /**
  * Returns a value as an attribute: text as it is, everything else as JSON. Never throws.
  *
- * Cycles, deep, long and huge values, functions, bytes, throwing getters and `toJSON` methods become marks; values under the
- * names of secrets are left out.
+ * Cycles, deep, long and huge values, functions, bytes, throwing getters and `toJSON` methods become marks; values
+ * under the names of secrets are left out.
  */
 export function serialise(value: unknown, redact = true): string {
   switch (typeof value) {

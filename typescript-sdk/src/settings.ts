@@ -23,7 +23,9 @@ export interface AgentObservabilityOptions {
   captureContent?: boolean | undefined;
   /** May change each text of a span before it leaves the process, after built-in redaction. */
   mask?: Mask | undefined;
-  /** Whether batches are kept on disk until they are stored, true unless given; `AGENTOBS_SPOOL`. Not on edge runtimes. */
+  /**
+   * Whether batches are kept on disk until they are stored, true unless given; `AGENTOBS_SPOOL`. Not on edge runtimes.
+   */
   spool?: boolean | undefined;
   /** Folder of the spool; `AGENTOBS_SPOOL_DIR`. */
   spoolDir?: string | undefined;
@@ -33,7 +35,10 @@ export interface AgentObservabilityOptions {
   queueMaxItems?: number | undefined;
   /** Bound of spans in memory in bytes, 64 MiB unless given; `AGENTOBS_QUEUE_MAX_BYTES`. */
   queueMaxBytes?: number | undefined;
-  /** Longest time in milliseconds that the end of the process waits for the network, 2,000 unless given; `AGENTOBS_EXIT_TIMEOUT` in seconds. */
+  /**
+   * Longest time in milliseconds that the end of the process waits for the network, 2,000 unless given;
+   * `AGENTOBS_EXIT_TIMEOUT` in seconds.
+   */
   exitTimeoutMs?: number | undefined;
   /** Whether everything is switched off; `AGENTOBS_DISABLED`. */
   disabled?: boolean | undefined;
@@ -60,7 +65,10 @@ export interface Settings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Returns the settings: what the constructor says, else the environment, else the default; what cannot be read is left at its default. */
+/**
+ * Returns the settings: what the constructor says, else the environment, else the default; what cannot be read is left
+ * at its default.
+ */
 export function resolveSettings(given: AgentObservabilityOptions, environment: Environment, guard: Guard): Settings {
   const warn = (name: string, instead: string): void =>
     guard.warn(`setting ${name}`, `${name} cannot be read; ${instead}`);

@@ -33,7 +33,9 @@ export interface TestRecord {
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 const TICK_MS = 1_000;
 
-/** A client for tests: nothing leaves the process, ids count up from 1, and each look at the clock is a second later. */
+/**
+ * A client for tests: nothing leaves the process, ids count up from 1, and each look at the clock is a second later.
+ */
 export class TestObservability extends Client {
   readonly #kept: Kept;
   readonly #ids: CountingIds;

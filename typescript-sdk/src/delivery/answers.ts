@@ -10,11 +10,23 @@ export interface Verdict {
   readonly isCounted: boolean;
 }
 
-const RETRYABLE = new Set([401, 403, 408, 425, 429]);
+/** What an answer that brings nothing means for what is sent. */
+export type Hindrance =
+  /** The platform takes nothing now. */
+  | "busy"
+  /** The key or the address is wrong: nothing gets through until somebody mends it. */
+  | "refused"
+  /** This request failed, maybe by its own fault; others may get through. */
+  | "failed";
 
-/** Whether the same request may succeed later. */
-export function isRetryable(status: number): boolean {
-  return RETRYABLE.has(status) || status >= 500 || status < 200 || (status >= 300 && status < 400);
+const FAILED = new Set([408, 409, 425]);
+const REFUSED = new Set([401, 403, 404, 405, 407]);
+
+/** Returns why a request is to be made again, undefined when it is answered for good. */
+export function hindranceOf(status: number): Hindrance | undefined {
+  if (status === 429 || status === 503) return "busy";
+  if (REFUSED.has(status) || (status >= 300 && status < 400)) return "refused";
+  return FAILED.has(status) || status >= 500 || status < 200 ? "failed" : undefined;
 }
 
 /** Returns the code of a refusal, as OTLP and the platform's own answers state it. */

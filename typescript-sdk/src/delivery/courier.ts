@@ -1,9 +1,10 @@
 import type { Guard } from "../guard";
-import { addReason, totalOf, type Account, type FileAccount } from "./account";
-import { DamagedError, GoneError, REPORTS_PATH, TRACES_PATH, type Batch, type Content } from "./batch";
+import { totalOf, type Account, type FileAccount } from "./account";
+import { DamagedError, GoneError, TRACES_PATH, type Batch, type Content } from "./batch";
 import type { Compression } from "./collector";
-import { isRetryable, readCode, readReceipt, type Verdict } from "./answers";
-import { Line } from "./line";
+import { hindranceOf, readCode, readReceipt, type Hindrance, type Verdict } from "./answers";
+import { backoffMs, Line } from "./line";
+import { credentials, reportAccount } from "./reporting";
 import { splitTraces } from "./split";
 import type { Store } from "./store";
 import { Timer, untraced } from "./timer";
@@ -27,12 +28,14 @@ export interface CourierParts {
   readonly apiKey: string;
 }
 
-/** A batch that the platform has answered for: a receipt to ask for, or with a verdict only the account to report. */
+/** A batch that waits to be asked for, with a verdict to be reported, or for another try. */
 interface Waiting {
   batch: Batch;
   nextAt: number;
   tries: number;
   verdict?: Verdict;
+  /** Whether it is to be sent again at that time. */
+  isUnsent?: boolean;
 }
 
 /** Sends what the store keeps, oldest first, asks what became of it, and reports the account of each batch. */
@@ -41,6 +44,8 @@ export class Courier {
   readonly #timer: Timer;
   /** Accounts of the batches of this process by their ids, from when they are kept until they are forgotten. */
   readonly #accounts = new Map<string, FileAccount>();
+  /** How often batches failed that others do not wait for. */
+  readonly #tries = new Map<string, number>();
   #unsent: Batch[] = [];
   #isSorted = true;
   #waiting: Waiting[] = [];
@@ -84,7 +89,7 @@ export class Courier {
     this.#hurries += 1;
     this.#line.hurry();
     const now = performance.now();
-    for (const one of this.#waiting) one.nextAt = Math.min(one.nextAt, now);
+    for (const one of this.#waiting) if (!one.isUnsent) one.nextAt = Math.min(one.nextAt, now);
     this.#timer.within(0);
     return () => (this.#hurries -= 1);
   }
@@ -172,7 +177,7 @@ export class Courier {
         method: "POST",
         path: content.path,
         headers: {
-          ...this.#headers(),
+          ...credentials(this.#parts.apiKey),
           "content-type": content.contentType,
           ...(content.contentEncoding === undefined ? {} : { "content-encoding": content.contentEncoding }),
           ...(content.path === TRACES_PATH ? {} : { "idempotency-key": batch.id }),
@@ -184,10 +189,8 @@ export class Courier {
       return batch;
     }
     if (answer.status >= 200 && answer.status < 300) return this.#accepted(batch, answer);
-    if (isRetryable(answer.status)) {
-      this.#line.failed(answer, undefined);
-      return batch;
-    }
+    const hindrance = hindranceOf(answer.status);
+    if (hindrance !== undefined) return this.#hindered(batch, answer, hindrance);
     this.#line.succeeded();
     if (answer.status === 413 && content.path === TRACES_PATH && (await this.#split(batch, content))) return undefined;
     const reason = readCode(answer);
@@ -196,6 +199,20 @@ export class Courier {
       { stored: 0, rejected: { [reason]: batch.items }, isCounted: false },
     );
     return undefined;
+  }
+
+  /** Keeps a batch for later; returns it when it is to be the next one again. */
+  #hindered(batch: Batch, answer: Answer, hindrance: Hindrance): Batch | undefined {
+    if (hindrance === "failed") {
+      const tries = this.#tries.get(batch.id) ?? 0;
+      this.#tries.set(batch.id, tries + 1);
+      const wait = Math.max(backoffMs(tries), answer.retryAfterMs ?? 0);
+      this.#waiting.push({ batch, nextAt: performance.now() + wait, tries, isUnsent: true });
+      return undefined;
+    }
+    if (hindrance === "refused") this.#line.refused(answer.status);
+    else this.#line.failed(answer, undefined);
+    return batch;
   }
 
   async #accepted(batch: Batch, answer: Answer): Promise<undefined> {
@@ -224,22 +241,22 @@ export class Courier {
     const halves = splitTraces(packing ? await packing.gunzip(content.body) : content.body);
     if (halves === undefined) return false;
     const { account, ...rest } = content;
-    let others = batch.items;
     for (const [index, half] of halves.entries()) {
-      others -= half.items;
-      const part: Content = { ...rest, items: half.items, body: packing ? await packing.gzip(half.body) : half.body };
-      // What was sampled and dropped goes with the first, and with each half the spans that it brings.
-      const brought = { created: half.items, sampled: 0, dropped: {} };
-      const carried =
-        account === undefined
-          ? {}
-          : { account: index > 0 ? brought : { ...account, created: account.created - others } };
-      const added = await store.addPart(`${batch.id}${"ab"[index] ?? ""}`, { ...part, ...carried }, batch);
-      if (carried.account !== undefined && this.#isOwn(batch)) this.#accounts.set(added.id, carried.account);
+      const body = packing ? await packing.gzip(half.body) : half.body;
+      // The second has nothing to account for, but reports what of it is delivered.
+      const carried = account === undefined || index === 0 ? account : { created: 0, sampled: 0, dropped: {} };
+      const part: Content = {
+        ...rest,
+        items: half.items,
+        body,
+        ...(carried === undefined ? {} : { account: carried }),
+      };
+      const added = await store.addPart(`${batch.id}${"ab"[index] ?? ""}`, part, batch);
+      if (carried !== undefined && this.#isOwn(batch)) this.#accounts.set(added.id, carried);
       this.#unsent.unshift(added);
     }
     await store.delete(batch);
-    this.#accounts.delete(batch.id);
+    this.#forget(batch);
     return true;
   }
 
@@ -261,13 +278,18 @@ export class Courier {
 
   async #ask(one: Waiting): Promise<void> {
     const { batch } = one;
+    if (one.isUnsent) {
+      this.#unsent.push(batch);
+      this.#isSorted = false;
+      return;
+    }
     if (one.verdict !== undefined) return this.#settle(one, one.verdict);
     let answer: Answer;
     try {
       answer = await this.#parts.transport({
         method: "GET",
         path: `/api/v1/receipts/${batch.receipt ?? ""}`,
-        headers: this.#headers(),
+        headers: credentials(this.#parts.apiKey),
       });
     } catch {
       return this.#askLater(one);
@@ -286,7 +308,7 @@ export class Courier {
     this.#waiting.push(one);
   }
 
-  /** The platform knows nothing of a receipt: spans are sent again, which is always safe; records as long as their key holds. */
+  /** Without its receipt, spans are sent again, which is always safe; records as long as their key holds. */
   async #lostReceipt(one: Waiting): Promise<void> {
     const content = await this.#read(one.batch);
     if (content === undefined) return;
@@ -308,9 +330,10 @@ export class Courier {
     const { batch } = one;
     const { account, store } = this.#parts;
     const carried = this.#accounts.get(batch.id) ?? (await this.#read(batch))?.account;
-    if (carried !== undefined && !(await this.#report(batch, carried, verdict))) return this.#askLater(one);
+    if (carried !== undefined && !(await reportAccount(batch, carried, verdict, this.#parts)))
+      return this.#askLater(one);
     await store.delete(batch);
-    this.#accounts.delete(batch.id);
+    this.#forget(batch);
     if (!this.#isOwn(batch)) return;
     if (batch.receipt === undefined) account.spooled -= batch.items;
     else account.accepted -= batch.items;
@@ -321,29 +344,6 @@ export class Courier {
         "rejected",
         `the platform refused ${totalOf(verdict.rejected)} of ${batch.items}: ${Object.keys(verdict.rejected).join(", ")}`,
       );
-    }
-  }
-
-  /** Sends the account of one batch; returns false when it is to be tried again. */
-  async #report(batch: Batch, carried: FileAccount, verdict: Verdict): Promise<boolean> {
-    if (batch.items === 0) return true;
-    const dropped = { ...carried.dropped };
-    if (!verdict.isCounted)
-      for (const [reason, count] of Object.entries(verdict.rejected)) addReason(dropped, reason, count);
-    const body = { created: carried.created, delivered: verdict.stored, sampled: carried.sampled, dropped };
-    try {
-      const answer = await this.#parts.transport({
-        method: "POST",
-        path: REPORTS_PATH,
-        headers: { ...this.#headers(), "content-type": "application/json", "idempotency-key": `${batch.id}-report` },
-        body: new TextEncoder().encode(JSON.stringify(body)),
-      });
-      if (isRetryable(answer.status)) return false;
-      if (answer.status >= 300)
-        this.#parts.guard.warn("report", `the platform did not take a report: ${readCode(answer)}`);
-      return true;
-    } catch {
-      return false;
     }
   }
 
@@ -370,7 +370,7 @@ export class Courier {
 
   /** Another process has taken the batch over, as this one was suspended for long; it also reports its account. */
   #gone(batch: Batch): void {
-    this.#accounts.delete(batch.id);
+    this.#forget(batch);
     if (!this.#isOwn(batch)) return;
     this.#leave(batch);
     this.#parts.account.handOver(batch.items);
@@ -378,10 +378,15 @@ export class Courier {
 
   #damaged(batch: Batch): void {
     this.#parts.guard.warn("damaged", "a file of the spool is damaged and was moved aside");
-    this.#accounts.delete(batch.id);
+    this.#forget(batch);
     if (!this.#isOwn(batch)) return this.#parts.account.dropForeign("damaged", batch.items);
     this.#leave(batch);
     this.#parts.account.drop("damaged", batch.items);
+  }
+
+  #forget(batch: Batch): void {
+    this.#accounts.delete(batch.id);
+    this.#tries.delete(batch.id);
   }
 
   #leave(batch: Batch): void {
@@ -391,9 +396,5 @@ export class Courier {
 
   #isOwn(batch: Batch): boolean {
     return batch.run === this.#parts.store.run;
-  }
-
-  #headers(): Record<string, string> {
-    return { authorization: `Bearer ${this.#parts.apiKey}` };
   }
 }

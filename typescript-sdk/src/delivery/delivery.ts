@@ -61,8 +61,8 @@ export class Delivery {
   /**
    * Sends everything and waits until the platform has stored it, at most so many milliseconds.
    *
-   * It also ends when the platform refuses the key, and with `untilFailing` when it cannot be reached: what is kept on disk is
-   * delivered by the next process.
+   * It also ends when the platform refuses the key, and with `untilFailing` when it cannot be reached: what is kept on
+   * disk is delivered by the next process.
    */
   async flush(timeoutMs: number, untilFailing = false): Promise<DeliveryReport> {
     if (this.#isClosed) return this.report();

@@ -3,8 +3,8 @@ import * as https from "node:https";
 import { MAX_ANSWER, readAnswer, REQUEST_TIMEOUT_MS, type Answer, type Transport } from "./transport";
 
 /**
- * Carries requests by Node's own client: unlike those of `fetch`, its sockets can be told not to keep the process alive, so
- * that a platform that hangs never holds up the end of the application.
+ * Carries requests by Node's own client: unlike those of `fetch`, its sockets can be told not to keep the process
+ * alive, so that a platform that hangs never holds up the end of the application.
  */
 export function nodeTransport(endpoint: string): Transport {
   const base = new URL(endpoint);

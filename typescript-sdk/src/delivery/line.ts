@@ -39,22 +39,21 @@ export class Line {
     this.blockedUntil = 0;
   }
 
-  /** Notes a request that is to be made again: its answer, or the error that came instead of one. */
+  /** Notes that the key or the address was refused. */
+  refused(status: number): void {
+    this.#isRefused = true;
+    this.blockedUntil = performance.now() + REFUSED_MS;
+    const what =
+      status === 401 || status === 403 ? "the platform refuses the API key" : "the endpoint is not the platform's";
+    this.#guard.warn("refused", `${what} (HTTP ${status}); what is traced is kept and tried again`);
+  }
+
+  /** Notes that nothing gets through now: the answer that says so, or the error that came instead of one. */
   failed(answer: Answer | undefined, error: unknown): void {
-    const now = performance.now();
-    if (answer?.status === 401 || answer?.status === 403) {
-      this.#isRefused = true;
-      this.blockedUntil = now + REFUSED_MS;
-      this.#guard.warn(
-        "refused",
-        `the platform refuses the API key (HTTP ${answer.status}); what is traced is kept and tried again`,
-      );
-      return;
-    }
-    const backoff = Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(this.#failures, 10)) * (0.5 + Math.random() / 2);
+    const wait = Math.max(backoffMs(this.#failures), answer?.retryAfterMs ?? 0);
     this.#failures += 1;
     this.#isHeldByPlatform = answer?.retryAfterMs !== undefined;
-    this.blockedUntil = Math.max(this.blockedUntil, now + Math.max(backoff, answer?.retryAfterMs ?? 0));
+    this.blockedUntil = Math.max(this.blockedUntil, performance.now() + wait);
     const cause = answer
       ? `HTTP ${answer.status}`
       : error instanceof Error && "code" in error
@@ -62,4 +61,9 @@ export class Line {
         : "no answer";
     this.#guard.warn("unreachable", `the platform cannot take traces now (${cause}); they are kept and tried again`);
   }
+}
+
+/** Milliseconds until the next try after so many failures: 1, 2, 4 … 60 s, each at random between half and whole. */
+export function backoffMs(failures: number): number {
+  return Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
 }

@@ -41,8 +41,8 @@ interface Streamed {
 type AnyMethod = (this: unknown, ...given: unknown[]) => unknown;
 
 /**
- * Traces a method of a client made by Stainless (OpenAI, Anthropic). The promises and streams that it returns stay the objects
- * that they are, with all their methods: what is watched is where they get their answer from.
+ * Traces a method of a client made by Stainless (OpenAI, Anthropic). The promises and streams that it returns stay the
+ * objects that they are, with all their methods: what is watched is where they get their answer from.
  */
 export function traceMethod(
   prototype: Record<string, unknown>,

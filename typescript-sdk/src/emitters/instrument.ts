@@ -88,8 +88,8 @@ async function switchOne(name: InstrumentationName, parts: SwitchParts): Promise
 }
 
 /**
- * Calls of OpenAI's client are traced here: the packages of others for it lose streamed usage or errors, or return other objects
- * than the client does.
+ * Calls of OpenAI's client are traced here: the packages of others for it lose streamed usage or errors, or return
+ * other objects than the client does.
  */
 async function emitOpenAI({ provider, guard, capturesContent }: SwitchParts): Promise<boolean> {
   const libraries = (await load("openai")).filter(
@@ -130,7 +130,10 @@ function constructorIn(modules: readonly Module[], name: string): (new (options:
     (new (options: object) => unknown) | undefined;
 }
 
-/** Returns a package in the forms that it is loaded in: many have one for `import` and another one for `require`, with classes of their own. */
+/**
+ * Returns a package in the forms that it is loaded in: many have one for `import` and another one for `require`, with
+ * classes of their own.
+ */
 async function load(name: string): Promise<Module[]> {
   const require = createRequire(import.meta.url);
   const forms = await Promise.all([

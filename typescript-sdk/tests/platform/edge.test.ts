@@ -5,7 +5,10 @@ import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
 import { Workspace } from "../support/gateway";
 
-/** An application as an edge function has it, from the package as it is built, found by the condition that edge bundlers set. */
+/**
+ * An application as an edge function has it, from the package as it is built, found by the condition that edge bundlers
+ * set.
+ */
 const APPLICATION = `
   import { AgentObservability } from "@agent-observability/sdk";
   globalThis.handle = async (options) => {

@@ -19,8 +19,9 @@ interface ChatRequest {
 }
 
 /**
- * A model server that speaks OpenAI's chat completions. What it does is up to the last message: `fail` is answered with 500, `refuse` with 401,
- * `hang` not at all, `slow` in words without an end; tools are called once, and then the answer comes.
+ * A model server that speaks OpenAI's chat completions. What it does is up to the last message: `fail` is answered with
+ * 500, `refuse` with 401, `hang` not at all, `slow` in words without an end; tools are called once, and then the answer
+ * comes.
  */
 export class ModelServer {
   calls = 0;

@@ -1,10 +1,11 @@
 import { SpanStatusCode } from "@opentelemetry/api";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { spanEncoder } from "../../src/encoding";
 import { Guard } from "../../src/guard";
 import { redactText } from "../../src/redact";
 import { serialise, truncate } from "../../src/serialise";
 import { TestObservability } from "../../src/testing";
-import { cleanedBy } from "../support/spans";
+import { cleanedBy, spansOf } from "../support/spans";
 
 describe("values", () => {
   test("become text or JSON", () => {
@@ -258,6 +259,65 @@ describe("the mask", () => {
     expect(bytes).not.toContain("private");
     expect(bytes).toContain("<removed: the mask failed>");
   });
+});
+
+test("nothing that is handed over makes the SDK throw, or changes what a call returns", () => {
+  const odd: unknown[] = [
+    undefined,
+    null,
+    Symbol("s"),
+    1n,
+    Number.NaN,
+    -1,
+    "",
+    [],
+    {},
+    () => 1,
+    new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("get");
+        },
+      },
+    ),
+    Object.create(null),
+    "\ud800",
+  ];
+  vi.mocked(Guard.prototype).failed.mockImplementation(() => undefined);
+  const obs = new TestObservability();
+  const any = obs as unknown as Record<string, (...given: unknown[]) => unknown>;
+  for (const value of odd) {
+    const returned = obs.trace("outer", () => {
+      for (const method of ["setInput", "setOutput", "setCost", "tag", "score", "feedback", "outcome", "handoff"])
+        any[method]?.(value, value);
+      any.setUsage?.({ inputTokens: value, model: value });
+      for (const name of [
+        "agentId",
+        "userId",
+        "sessionId",
+        "environment",
+        "tags",
+        "metadata",
+        "parent",
+        "kind",
+        "captureContent",
+      ]) {
+        expect(obs.trace("inner", { [name]: value }, () => "inner")).toBe("inner");
+      }
+      return "outer";
+    });
+    expect(returned).toBe("outer");
+    expect(obs.trace(value as string, () => 1)).toBe(1);
+  }
+});
+
+test("a span that cannot be encoded does not take the others along", async () => {
+  vi.mocked(Guard.prototype).failed.mockImplementation(() => undefined);
+  const spans = await spansOf(3, () => undefined);
+  Object.assign(spans[1] ?? {}, { name: Symbol("odd"), links: [{ context: null }] });
+  const text = new TextDecoder().decode(spanEncoder(new Guard(() => undefined), undefined)(spans));
+  for (const name of ["span 0", "unnamed", "span 2"]) expect(text).toContain(name);
 });
 
 test("warnings come at most once a minute of each kind", () => {

@@ -194,6 +194,31 @@ describe("what the platform answers", () => {
     expect(spool.files()).toHaveLength(1);
   });
 
+  test("from a wrong address keeps everything, too", async () => {
+    const { endpoint } = await serve(() => ({ status: 404, body: "<html>" }));
+    const delivery = spool.deliver({ endpoint });
+    for (const span of await spansOf(2, () => undefined)) delivery.push(span);
+    expect(await delivery.flush(60_000)).toMatchObject({ created: 2, spooled: 2, rejected: {}, complete: false });
+    expect(spool.warnings.join()).toContain("the endpoint is not the platform's (HTTP 404)");
+  });
+
+  test("with 500 to one batch holds no other up", async () => {
+    let fails = 2;
+    const { endpoint } = await serve((request) =>
+      request.body.includes("span 7") && request.path === "/v1/traces" && fails-- > 0
+        ? { status: 500 }
+        : wellBehaved(request),
+    );
+    const delivery = spool.deliver({ endpoint });
+    const spans = await spansOf(9, () => undefined);
+    for (const span of spans.slice(7, 8)) delivery.push(span);
+    await delivery.flush(300);
+    for (const span of spans.slice(0, 7)) delivery.push(span);
+    await delivery.flush(400);
+    expect(delivery.report()).toMatchObject({ created: 8, stored: 7, spooled: 1 });
+    expect(await delivery.flush(10_000)).toMatchObject({ created: 8, stored: 8, complete: true });
+  });
+
   test("Retry-After is honoured, by flush too", async () => {
     const { endpoint, arrived } = await serve(() => ({ status: 429, headers: { "retry-after": "300" } }));
     const delivery = spool.deliver({ endpoint });
@@ -254,6 +279,7 @@ describe("bounds", () => {
       for (let round = 0; round < rounds; round++) {
         for (const span of await spansOf(1, (one) => one.setAttribute("text", noise()))) delivery.push(span);
         await delivery.flush(50, true);
+        await expect.poll(() => delivery.report().queued).toBe(0);
       }
     };
     await fill(first, 3);

@@ -1,4 +1,4 @@
-// Traces as many calls as it is told to and says now and then what became of them; AGENTOBS_* say where to. Between 500 calls it
+// Traces as many calls as it is told to and says now and then what became of them. Between 500 calls it
 // makes a pause of so many milliseconds, or with "step" waits for a word.
 import { AgentObservability } from "../../../dist/index.js";
 
