@@ -204,18 +204,20 @@ function useArrivals(follow: boolean): number {
   const [count, setCount] = useState(0);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const read = () => {
+      timer = undefined;
+      void queryClient.invalidateQueries({ queryKey: [TRACES, "list"] });
+      void queryClient.invalidateQueries({ queryKey: [TRACES, "facets"] });
+    };
     const stop = subscribe((event) => {
-      if (event.event !== "traces.stored") return;
-      if (!follow) {
-        setCount((before) => before + (typeof event.data.count === "number" ? event.data.count : 1));
-        return;
-      }
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void queryClient.invalidateQueries({ queryKey: [TRACES, "list"] });
-        void queryClient.invalidateQueries({ queryKey: [TRACES, "facets"] });
-      }, FOLLOW_MS);
+      // Before the connection was ready nothing was heard of what arrived.
+      const isNews = event.event === "traces.stored" || (event.event === "ready" && follow);
+      if (!isNews) return;
+      if (follow) timer ??= setTimeout(read, FOLLOW_MS);
+      else setCount((before) => before + (typeof event.data.count === "number" ? event.data.count : 1));
     });
+    // Nor is what has arrived by then shown to whoever begins to follow.
+    if (follow) read();
     return () => {
       stop();
       clearTimeout(timer);

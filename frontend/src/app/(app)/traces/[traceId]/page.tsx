@@ -1,9 +1,11 @@
 import type { Metadata } from "next";
-import { readPathPart } from "@/lib/path-part";
+import { Unaddressable } from "@/features/frame/unaddressable";
 import { TracePage } from "@/features/trace/trace";
+import { isAddressable, readPathPart } from "@/lib/path-part";
 
 export const metadata: Metadata = { title: "Trace" };
 
 export default async function Page({ params }: { params: Promise<{ traceId: string }> }) {
-  return <TracePage traceId={readPathPart((await params).traceId)} />;
+  const id = readPathPart((await params).traceId);
+  return isAddressable(id) ? <TracePage traceId={id} /> : <Unaddressable noun="trace" id={id} />;
 }

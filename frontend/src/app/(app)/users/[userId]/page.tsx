@@ -1,9 +1,11 @@
 import type { Metadata } from "next";
-import { readPathPart } from "@/lib/path-part";
+import { Unaddressable } from "@/features/frame/unaddressable";
 import { UserPage } from "@/features/users/user";
+import { isAddressable, readPathPart } from "@/lib/path-part";
 
 export const metadata: Metadata = { title: "User" };
 
 export default async function Page({ params }: { params: Promise<{ userId: string }> }) {
-  return <UserPage userId={readPathPart((await params).userId)} />;
+  const id = readPathPart((await params).userId);
+  return isAddressable(id) ? <UserPage userId={id} /> : <Unaddressable noun="user" id={id} />;
 }
