@@ -9,15 +9,28 @@ const PROJECT = path.join(__dirname, "..");
 /** Settings under which a checkout's own .env would lead to somebody's data. */
 const ELSEWHERE = ["TIMESCALE_URL", "TIMESCALE_READ_URL", "POSTGRES_URL", "REDIS_URL", "REDIS_CACHE_URL", "LOG_DIR", "SETUP_TOKEN"];
 
+export interface Started {
+  /** Where its data are. */
+  folder: string;
+  stop: () => void;
+}
+
+/** For the tests: an empty platform, and what stops it. */
+export default async function startEmpty(): Promise<(() => void) | undefined> {
+  return (await startStack([]))?.stop;
+}
+
 /**
- * Starts the platform as its users do, with an empty data folder and ports of its own, and returns what stops it.
+ * Starts the platform as its users do, with an empty data folder and ports of its own.
  *
  * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone.
+ *
+ * @param options Of ./start.sh.
  */
-export default async function startStack(): Promise<(() => void) | undefined> {
+export async function startStack(options: readonly string[]): Promise<Started | undefined> {
   if (process.env.E2E_DASHBOARD_URL && process.env.E2E_GATEWAY_URL) return undefined;
   // Building takes its time, in which others could take the ports.
-  run("./setup.sh", process.env);
+  run("./setup.sh", [], process.env);
   const folder = mkdtempSync(path.join(tmpdir(), "ao-e2e-"));
   const ports = await freePorts();
   const environment = {
@@ -32,22 +45,22 @@ export default async function startStack(): Promise<(() => void) | undefined> {
     PUBLIC_DASHBOARD_URL: `http://localhost:${ports.FRONTEND_PORT}`,
   };
   const stop = () => {
-    run("./stop.sh", environment);
+    run("./stop.sh", [], environment);
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    run("./start.sh", environment);
+    run("./start.sh", options, environment);
   } catch (error) {
     stop();
     throw error;
   }
   process.env.E2E_DASHBOARD_URL = environment.PUBLIC_DASHBOARD_URL;
   process.env.E2E_GATEWAY_URL = environment.PUBLIC_GATEWAY_URL;
-  return stop;
+  return { folder, stop };
 }
 
-function run(command: string, environment: NodeJS.ProcessEnv): void {
-  const { status, error } = spawnSync(command, { cwd: PROJECT, env: environment, stdio: "inherit" });
+function run(command: string, options: readonly string[], environment: NodeJS.ProcessEnv): void {
+  const { status, error } = spawnSync(command, options, { cwd: PROJECT, env: environment, stdio: "inherit" });
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ended with exit code ${status}`);
 }
