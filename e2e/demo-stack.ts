@@ -2,5 +2,5 @@ import { startStack } from "./stack";
 
 /** Starts the platform with the demo's workspace, of which pictures are made. */
 export default async function startDemo(): Promise<(() => void) | undefined> {
-  return startStack(["--demo"]);
+  return (await startStack(["--demo"]))?.stop;
 }

@@ -9,18 +9,26 @@ const PROJECT = path.join(__dirname, "..");
 /** Settings under which a checkout's own .env would lead to somebody's data. */
 const ELSEWHERE = ["TIMESCALE_URL", "TIMESCALE_READ_URL", "POSTGRES_URL", "REDIS_URL", "REDIS_CACHE_URL", "LOG_DIR", "SETUP_TOKEN"];
 
-/** Starts the platform with an empty data folder. */
+export interface Started {
+  /** Where its data are. */
+  folder: string;
+  stop: () => void;
+}
+
+/** For the tests: an empty platform, and what stops it. */
 export default async function startEmpty(): Promise<(() => void) | undefined> {
-  return startStack([]);
+  return (await startStack([]))?.stop;
 }
 
 /**
- * Starts the platform as its users do, with a data folder and ports of its own, and returns what stops it.
+ * Starts the platform as its users do, with a data folder and ports of its own.
  *
  * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone. What ./start.sh says of
  * the demo's workspace is handed on in E2E_DEMO_EMAIL and E2E_DEMO_PASSWORD.
+ *
+ * @param options Of ./start.sh.
  */
-export async function startStack(options: readonly string[]): Promise<(() => void) | undefined> {
+export async function startStack(options: readonly string[]): Promise<Started | undefined> {
   if (process.env.E2E_DASHBOARD_URL && process.env.E2E_GATEWAY_URL) return undefined;
   // Building takes its time, in which others could take the ports.
   run("./setup.sh", [], process.env);
@@ -51,7 +59,7 @@ export async function startStack(options: readonly string[]): Promise<(() => voi
   }
   process.env.E2E_DASHBOARD_URL = environment.PUBLIC_DASHBOARD_URL;
   process.env.E2E_GATEWAY_URL = environment.PUBLIC_GATEWAY_URL;
-  return stop;
+  return { folder, stop };
 }
 
 /** Runs a command to its end and returns what it said, which is shown too. */

@@ -110,7 +110,7 @@ export function VirtualTable<Row>({
                 onFocus={() => setAt(index)}
                 onKeyDown={(event) => onRowKey(event, row)}
                 onClick={() => router.push(hrefOf(row))}
-                className="absolute inset-x-0 grid cursor-pointer items-center gap-3 border-b border-line px-4 hover:bg-raised focus-visible:bg-raised focus-visible:-outline-offset-2"
+                className="absolute inset-x-0 grid cursor-pointer contain-strict items-center gap-3 border-b border-line px-4 hover:bg-raised focus-visible:bg-raised focus-visible:-outline-offset-2"
                 style={{ height: ROW, transform: `translateY(${index * ROW}px)`, gridTemplateColumns: template }}
               >
                 {columns.map((column, place) => (

@@ -4,7 +4,7 @@ import { useState, useSyncExternalStore } from "react";
 export type Range = readonly [from: number, to: number];
 
 /** Rows that are drawn beyond each edge of what is in sight. */
-const BEYOND = 24;
+const BEYOND = 12;
 /** A screen is taken for so many pixels until its size is known. */
 const ASSUMED = 900;
 

@@ -26,6 +26,8 @@ const ICONS: Readonly<Record<GraphNode["kind"], LucideIcon>> = {
   evaluator: Star,
   trace: Workflow,
 };
+/** Labels of more arrows than this lie upon each other. */
+const MOST_LABELLED = 100;
 const KIND_NAMES: Readonly<Record<string, string>> = { parent: "called", handoff: "handed over to", link: "linked to", call: "used" };
 
 /** Who did what: agents, what they handed over and what they called. */
@@ -111,12 +113,13 @@ function Flow({ graph, places }: { graph: Graph; places: ReadonlyMap<string, Pla
       data: { node },
       ariaLabel: `${node.kind} ${titleOf(node)}`,
     }));
-    const arrows: Edge[] = arrowsOf(graph.edges).map((arrow) => ({
+    const all = arrowsOf(graph.edges);
+    const arrows: Edge[] = all.map((arrow) => ({
       id: arrow.id,
       source: arrow.source,
       target: arrow.target,
       animated: false,
-      label: arrow.count > 1 ? `${formatCount(arrow.count)} ×` : "",
+      label: arrow.count > 1 && all.length <= MOST_LABELLED ? `${formatCount(arrow.count)} ×` : "",
       markerEnd: { type: MarkerType.ArrowClosed, color: arrow.errors > 0 ? "var(--bad)" : "var(--line-strong)" },
       style: {
         stroke: arrow.errors > 0 ? "var(--bad)" : "var(--line-strong)",

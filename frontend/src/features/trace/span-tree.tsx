@@ -142,7 +142,7 @@ const Row = memo(function Row({ node, at, siblings, isSelected, isCollapsed, isC
       aria-selected={isSelected}
       aria-expanded={node.descendants > 0 ? !isCollapsed : undefined}
       className={cn(
-        "absolute inset-x-0 grid cursor-pointer grid-cols-[minmax(0,1fr)_minmax(0,1fr)] items-center gap-3 px-2 text-sm",
+        "absolute inset-x-0 grid cursor-pointer contain-strict grid-cols-[minmax(0,1fr)_minmax(0,1fr)] items-center gap-3 px-2 text-sm",
         isSelected ? "bg-accent-soft shadow-[inset_2px_0_0_var(--accent)]" : "hover:bg-raised",
       )}
       style={{ height: ROW, transform: `translateY(${at * ROW}px)` }}
