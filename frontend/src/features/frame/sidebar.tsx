@@ -1,7 +1,7 @@
 "use client";
 
-import Link from "next/link";
 import { usePathname, useSearchParams } from "next/navigation";
+import { Link } from "@/components/link";
 import { BRAND_ICON as Brand, NAVIGATION } from "@/features/frame/navigation";
 import { AccountMenu } from "@/features/frame/account-menu";
 import { WorkspaceSwitcher } from "@/features/frame/workspace-switcher";

@@ -1,8 +1,8 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import Link from "next/link";
 import { activityQuery } from "@/api/figures";
+import { Link } from "@/components/link";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { StatusIcon } from "@/components/status";
 import { Ago } from "@/components/time";

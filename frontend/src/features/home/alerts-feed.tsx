@@ -2,8 +2,8 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { ShieldCheck, TriangleAlert } from "lucide-react";
-import Link from "next/link";
 import { recentAlertsQuery } from "@/api/figures";
+import { Link } from "@/components/link";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import { Badge } from "@/components/ui/badge";

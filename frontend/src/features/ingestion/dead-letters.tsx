@@ -2,12 +2,12 @@
 
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Archive, RotateCcw } from "lucide-react";
-import Link from "next/link";
 import { parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
 import { useState } from "react";
 import { deadLettersQuery, useReplay } from "@/api/operations";
 import type { DeadLetter } from "@/api/schema";
 import { ConfirmDialog } from "@/components/confirm-dialog";
+import { Link } from "@/components/link";
 import { EmptyState, NothingFound, QueryView } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import { Button } from "@/components/ui/button";
