@@ -8,16 +8,15 @@ import { StatusIcon } from "@/components/status";
 import { Ago } from "@/components/time";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
+import { FEED_ROWS } from "@/features/home/has-traces";
 import { useRange } from "@/features/range/range";
 import { formatDuration, formatMoney } from "@/lib/format";
 import { Radio } from "lucide-react";
 
-const ROWS = 12;
-
 /** The traces that started last. */
 export function ActivityFeed() {
   const { state } = useRange();
-  const activity = useQuery(activityQuery({ limit: ROWS, ...(state.environment.length > 0 ? { environment: state.environment } : {}) }));
+  const activity = useQuery(activityQuery({ limit: FEED_ROWS, ...(state.environment.length > 0 ? { environment: state.environment } : {}) }));
   return (
     <Card title="Activity" aside={<Link href="/traces" className="text-xs text-accent hover:underline">All traces</Link>}>
       <QueryView query={activity} skeleton={<Skeleton className="h-96" />}>
