@@ -12,6 +12,7 @@ export default defineConfig([
       "@typescript-eslint/consistent-type-imports": "error",
       "no-console": "error",
       eqeqeq: "error",
+      "no-restricted-imports": ["error", { paths: [{ name: "next/link", message: "Use @/components/link, which loads a page when somebody comes near." }] }],
       // What traces contain is hostile: it is shown as text, and never as markup.
       "react/no-danger": "error",
     },

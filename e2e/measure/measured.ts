@@ -28,8 +28,8 @@ export const DESTINATIONS: readonly Place[] = [
 interface Fixtures {
   /** A context with an empty cache, signed in as the user whom the environment names. */
   cold: (options?: { signedIn?: boolean }) => Promise<BrowserContext>;
-  /** The cookies of a session, as a header. */
-  cookies: string;
+  /** The cookies of a new session, as a header. */
+  cookies: () => Promise<string>;
   /** A trace that the account has: the one that E2E_TRACE names, or one of several spans. */
   traceId: string;
   /** Keeps figures under a name, in the file that MEASURE_FILE names if it does. */
@@ -52,9 +52,8 @@ export const test = base.extend<Fixtures>({
     });
     await Promise.all(opened.map((context) => context.close()));
   },
-  cookies: async ({ cold }, use) => {
-    const context = await cold();
-    await use((await context.cookies()).map(({ name, value }) => `${name}=${value}`).join("; "));
+  cookies: async ({ browser, baseURL }, use) => {
+    await use(async () => (await signedInState(browser, baseURL ?? "")).cookies.map(({ name, value }) => `${name}=${value}`).join("; "));
   },
   traceId: async ({ cold }, use) => {
     const context = await cold();

@@ -5,6 +5,7 @@ import base from "../playwright.config";
 export default defineConfig({
   ...base,
   testDir: ".",
+  outputDir: "../../frontend/test-results",
   testMatch: "*.measure.ts",
   globalSetup: "./demo-stack.ts",
   timeout: 900_000,

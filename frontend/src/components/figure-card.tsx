@@ -1,8 +1,8 @@
 import { ArrowDownRight, ArrowRight, ArrowUpRight } from "lucide-react";
-import Link from "next/link";
 import type { ReactNode } from "react";
 import type { Figure } from "@/api/schema";
 import { Sparkline } from "@/components/charts/sparkline";
+import { Link } from "@/components/link";
 import { Tooltip } from "@/components/ui/tooltip";
 import { cn } from "@/lib/cn";
 import { formatChange } from "@/lib/format";

@@ -2,9 +2,9 @@
 
 import type { UseQueryResult } from "@tanstack/react-query";
 import { SearchX } from "lucide-react";
-import Link from "next/link";
 import type { ReactNode } from "react";
 import { ApiError } from "@/api/errors";
+import { Link } from "@/components/link";
 import { EmptyState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 

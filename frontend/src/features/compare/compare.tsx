@@ -2,7 +2,7 @@
 
 import { GitCompareArrows } from "lucide-react";
 import dynamic from "next/dynamic";
-import Link from "next/link";
+import { Link } from "@/components/link";
 import { parseAsString, useQueryStates } from "nuqs";
 import { type Column, DataTable } from "@/components/data-table";
 import { NotThere } from "@/components/not-there";

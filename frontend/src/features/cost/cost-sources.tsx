@@ -2,12 +2,12 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { CircleDollarSign, TriangleAlert } from "lucide-react";
-import Link from "next/link";
 import { Fragment } from "react";
 import { useMay } from "@/api/account";
 import { costByModelQuery } from "@/api/figures";
 import type { CostOverview, SourceCost } from "@/api/schema";
 import { type Column, DataTable } from "@/components/data-table";
+import { Link } from "@/components/link";
 import { EmptyState } from "@/components/states/states";
 import { Card } from "@/components/ui/card";
 import { MOST_MODELS } from "@/features/cost/model-costs";

@@ -1,9 +1,9 @@
 "use client";
 
-import Link from "next/link";
 import { type FormEvent, useState } from "react";
 import { problemsOf } from "@/api/errors";
 import type { useCreateExport } from "@/api/operations";
+import { Link } from "@/components/link";
 import { FormError } from "@/components/states/form-error";
 import { Button } from "@/components/ui/button";
 import { DialogClose } from "@/components/ui/dialog";

@@ -1,6 +1,6 @@
 "use client";
 
-import Link from "next/link";
+import { Link } from "@/components/link";
 import { useMay } from "@/api/account";
 import { type Named, nameOf } from "@/features/figures/names";
 import { usePathWith } from "@/features/range/range";

@@ -2,9 +2,9 @@
 
 import type { UseQueryResult } from "@tanstack/react-query";
 import { ChartNoAxesColumn } from "lucide-react";
-import Link from "next/link";
 import type { ReactNode } from "react";
 import { ApiError } from "@/api/errors";
+import { Link } from "@/components/link";
 import { EmptyState, ErrorState, NothingFound } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";

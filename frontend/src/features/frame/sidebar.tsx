@@ -1,6 +1,6 @@
 "use client";
 
-import Link from "next/link";
+import { Link } from "@/components/link";
 import { usePathname, useSearchParams } from "next/navigation";
 import { usePermissions } from "@/api/account";
 import { BRAND_ICON as Brand, navigationFor } from "@/features/frame/navigation";

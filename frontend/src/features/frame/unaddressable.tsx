@@ -1,7 +1,7 @@
 "use client";
 
 import { Link2Off } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/components/link";
 import { EmptyState } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { PageHeader } from "@/features/frame/page-header";

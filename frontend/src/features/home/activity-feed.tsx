@@ -1,23 +1,22 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import Link from "next/link";
 import { activityQuery } from "@/api/figures";
+import { Link } from "@/components/link";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { StatusIcon } from "@/components/status";
 import { Ago } from "@/components/time";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
+import { FEED_ROWS } from "@/features/home/has-traces";
 import { useRange } from "@/features/range/range";
 import { formatDuration, formatMoney } from "@/lib/format";
 import { Radio } from "lucide-react";
 
-const ROWS = 12;
-
 /** The traces that started last. */
 export function ActivityFeed() {
   const { state } = useRange();
-  const activity = useQuery(activityQuery({ limit: ROWS, ...(state.environment.length > 0 ? { environment: state.environment } : {}) }));
+  const activity = useQuery(activityQuery({ limit: FEED_ROWS, ...(state.environment.length > 0 ? { environment: state.environment } : {}) }));
   return (
     <Card title="Activity" aside={<Link href="/traces" className="text-xs text-accent hover:underline">All traces</Link>}>
       <QueryView query={activity} skeleton={<Skeleton className="h-96" />}>

@@ -1,8 +1,8 @@
 "use client";
 
+import { Link } from "@/components/link";
 import { useQuery } from "@tanstack/react-query";
 import { ShieldCheck, TriangleAlert } from "lucide-react";
-import Link from "next/link";
 import { recentAlertsQuery } from "@/api/figures";
 import type { Alert } from "@/api/schema";
 import { EmptyState, QueryView } from "@/components/states/states";

@@ -2,10 +2,10 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { ShieldCheck } from "lucide-react";
-import Link from "next/link";
 import { errorGroupsQuery } from "@/api/figures";
 import type { ErrorGroup } from "@/api/schema";
 import { type Column, DataTable, ShareBar } from "@/components/data-table";
+import { Link } from "@/components/link";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import { Badge } from "@/components/ui/badge";

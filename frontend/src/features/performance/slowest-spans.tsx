@@ -1,9 +1,9 @@
 "use client";
 
 import type { UseQueryResult } from "@tanstack/react-query";
-import Link from "next/link";
 import type { PerformanceOverview, SlowSpans } from "@/api/schema";
 import { type Column, DataTable } from "@/components/data-table";
+import { Link } from "@/components/link";
 import { QueryView } from "@/components/states/states";
 import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";

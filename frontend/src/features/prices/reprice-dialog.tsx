@@ -1,7 +1,7 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import Link from "next/link";
+import { Link } from "@/components/link";
 import { type FormEvent, useState } from "react";
 import { problemsOf } from "@/api/errors";
 import { repricingQuery, useReprice } from "@/api/prices";

@@ -1,7 +1,7 @@
 "use client";
 
-import Link from "next/link";
 import { bodyOf, client } from "@/api/client";
+import { Link } from "@/components/link";
 import { SessionForm } from "@/features/session/form";
 
 export function ForgotForm() {

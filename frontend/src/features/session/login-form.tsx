@@ -1,7 +1,7 @@
 "use client";
 
-import Link from "next/link";
 import { session } from "@/api/client";
+import { Link } from "@/components/link";
 import { SessionForm } from "@/features/session/form";
 import { safeNext } from "@/features/session/next";
 import { loadPage } from "@/lib/load-page";

@@ -1,9 +1,9 @@
 "use client";
 
-import Link from "next/link";
 import { useState } from "react";
 import { session } from "@/api/client";
 import { ApiError } from "@/api/errors";
+import { Link } from "@/components/link";
 import { SessionForm } from "@/features/session/form";
 import { loadPage } from "@/lib/load-page";
 

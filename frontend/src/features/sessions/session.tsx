@@ -1,11 +1,11 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import Link from "next/link";
 import { Fragment } from "react";
 import type { SessionWithTraces, Trace } from "@/api/schema";
 import { sessionQuery } from "@/api/traces";
 import { LongText } from "@/components/json-view";
+import { Link } from "@/components/link";
 import { NotThere } from "@/components/not-there";
 import { QueryView } from "@/components/states/states";
 import { StatusBadge, StatusIcon } from "@/components/status";

@@ -1,7 +1,7 @@
 import { TriangleAlert } from "lucide-react";
-import Link from "next/link";
 import type { ReactNode } from "react";
 import type { TraceWithSpans } from "@/api/schema";
+import { Link } from "@/components/link";
 import { StatusBadge } from "@/components/status";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Tooltip } from "@/components/ui/tooltip";

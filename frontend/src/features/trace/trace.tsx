@@ -1,13 +1,13 @@
 "use client";
 
 import { ChevronsDownUp, ChevronsUpDown, CircleX, ListTree } from "lucide-react";
-import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { parseAsString, parseAsStringLiteral, useQueryState } from "nuqs";
 import dynamic from "next/dynamic";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { useMay } from "@/api/account";
 import { ApiError } from "@/api/errors";
+import { Link } from "@/components/link";
 import { EmptyState, ErrorState, StaleNote } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { CopyLinkButton } from "@/components/ui/copy-button";

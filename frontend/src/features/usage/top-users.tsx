@@ -2,11 +2,11 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { UsersRound } from "lucide-react";
-import Link from "next/link";
 import { topUsersQuery } from "@/api/figures";
 import type { TopUser } from "@/api/schema";
 import { type Column, DataTable } from "@/components/data-table";
 import { ChangeText } from "@/components/figure-card";
+import { Link } from "@/components/link";
 import { EmptyState, QueryView } from "@/components/states/states";
 import { Ago } from "@/components/time";
 import { Card } from "@/components/ui/card";

@@ -1,10 +1,10 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import Link from "next/link";
 import type { UserDetail } from "@/api/schema";
 import { userQuery } from "@/api/traces";
 import { Chart, type Point, type Series } from "@/components/charts/chart";
+import { Link } from "@/components/link";
 import { NotThere } from "@/components/not-there";
 import { StatStrip } from "@/components/stat-strip";
 import { QueryView } from "@/components/states/states";
