@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { APIRequestContext, Page } from "@playwright/test";
 import { expect, inBothThemes, signIn, test } from "./fixtures";
+import { needed } from "./measure/measured";
 
 /** Where all pictures go; those that the documentation shows go there. */
 const ALL = path.join(__dirname, "../frontend/test-results/pictures");
@@ -45,7 +46,7 @@ test("pictures of an empty workspace", async ({ signedIn: page }) => {
 });
 
 test("pictures of the demo's workspace", async ({ browser, baseURL, playwright, gatewayUrl, contextOptions, locale, timezoneId }) => {
-  const account = { email: process.env.E2E_DEMO_EMAIL ?? "demo@example.com", password: process.env.E2E_DEMO_PASSWORD ?? "" };
+  const account = { email: needed("E2E_EMAIL"), password: needed("E2E_PASSWORD") };
   const gateway = await playwright.request.newContext({ baseURL: gatewayUrl });
   const pages = { ...INSIDE, ...(await examples(gateway, account)) };
   for (const deviceScaleFactor of [1, 1.5]) {

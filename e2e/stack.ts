@@ -23,8 +23,7 @@ export default async function startEmpty(): Promise<(() => void) | undefined> {
 /**
  * Starts the platform as its users do, with a data folder and ports of its own.
  *
- * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone. What ./start.sh says of
- * the demo's workspace is handed on in E2E_DEMO_EMAIL and E2E_DEMO_PASSWORD.
+ * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone.
  *
  * @param options Of ./start.sh.
  */
@@ -50,9 +49,7 @@ export async function startStack(options: readonly string[]): Promise<Started | 
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const said = run("./start.sh", options, environment);
-    process.env.E2E_DEMO_EMAIL = /^ *login +(\S+)$/m.exec(said)?.[1];
-    process.env.E2E_DEMO_PASSWORD = /^ *password +(\S+)$/m.exec(said)?.[1];
+    run("./start.sh", options, environment);
   } catch (error) {
     stop();
     throw error;
@@ -62,13 +59,10 @@ export async function startStack(options: readonly string[]): Promise<Started | 
   return { folder, stop };
 }
 
-/** Runs a command to its end and returns what it said, which is shown too. */
-function run(command: string, options: readonly string[], environment: NodeJS.ProcessEnv): string {
-  const { status, error, stdout } = spawnSync(command, options, { cwd: PROJECT, env: environment, encoding: "utf8", stdio: ["inherit", "pipe", "inherit"] });
-  process.stdout.write(stdout);
+function run(command: string, options: readonly string[], environment: NodeJS.ProcessEnv): void {
+  const { status, error } = spawnSync(command, options, { cwd: PROJECT, env: environment, stdio: "inherit" });
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ended with exit code ${status}`);
-  return stdout;
 }
 
 /** A free port for every setting of one, below those that systems give to whoever asks for any. */
