@@ -2,7 +2,7 @@ import type { Page } from "@playwright/test";
 import type { Facets, Graph, Session, SessionWithTraces, Span, SpanWithPayload, Throughput, Trace, TraceWithSpans, User, UserDetail } from "../frontend/src/api/schema";
 import { formatCount, formatDay, formatDuration, formatExact, formatMoney, formatShare, formatTimestamp, MISSING, shortId } from "../frontend/src/lib/format";
 import { expect, seededTest as test } from "./fixtures";
-import { addressOf, type Gateway, type Query } from "./support/gateway";
+import { addressOf, type Gateway } from "./support/gateway";
 import { expectChart, momentOf, readFacts, readList, readTable, readVirtualTable } from "./support/reading";
 
 const STATUS: Record<string, string> = { success: "Success", error: "Error", timeout: "Timeout" };
@@ -60,24 +60,12 @@ const FACET_NAMES: Record<string, string> = {
   status: "Status", agent_id: "Agent", model: "Model", environment: "Environment", tool_name: "Tool", tags: "Tag", error_type: "Error type", release: "Release", provider: "Provider",
 };
 
-/** All pages of a list. */
-async function allOf<Row>(gateway: Gateway, path: string, query: Query): Promise<Row[]> {
-  const rows: Row[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await gateway.body<{ data: Row[]; pagination: { cursor: string | null } }>(path, { ...query, limit: 100, cursor });
-    rows.push(...page.data);
-    cursor = page.pagination.cursor ?? undefined;
-  } while (cursor !== undefined);
-  return rows;
-}
-
 test("the list of traces shows rows, facets and counts over time as the gateway answers them", async ({ page, seeded: { gateway, traffic } }) => {
   const range = { from: traffic.from, to: traffic.to };
   await page.addInitScript((ids) => localStorage.setItem("aobs.traces.columns", ids), TRACE_COLUMNS.map(([id]) => id).join(","));
   await page.goto(addressOf("/traces", { ...range, status: "error,success" }));
   const query = { ...range, status: ["error", "success"] };
-  const traces = await allOf<Trace>(gateway, "/api/v1/traces", query);
+  const traces = await gateway.all<Trace>("/api/v1/traces", query);
   expect(traces.length).toBeGreaterThan(150);
   const table = page.getByRole("table", { name: "Traces" });
   const rows = await readVirtualTable(table, traces.length);
@@ -105,11 +93,11 @@ test("the list of traces shows rows, facets and counts over time as the gateway 
   await expect.poll(() => new URL(page.url()).searchParams.get("from")).not.toBe(range.from);
   const chosen = new URL(page.url()).searchParams;
   const narrowed = { ...query, from: chosen.get("from") ?? "", to: chosen.get("to") ?? "" };
-  const fewer = await allOf<Trace>(gateway, "/api/v1/traces", narrowed);
+  const fewer = await gateway.all<Trace>("/api/v1/traces", narrowed);
   expect(fewer.length).toBeLessThan(traces.length);
   await expect(page.getByText(new RegExp(`^${fewer.length} traces?$`))).toBeVisible();
   await page.getByRole("complementary", { name: "Facets" }).getByRole("checkbox", { name: /^gpt-4o \d/ }).click();
-  const found = await allOf<Trace>(gateway, "/api/v1/traces", { ...narrowed, model: "gpt-4o" });
+  const found = await gateway.all<Trace>("/api/v1/traces", { ...narrowed, model: "gpt-4o" });
   await expect(page.getByText(new RegExp(`^${found.length} traces?$`))).toBeVisible();
   await expect(page.getByText(/counted by status, agent and environment only/)).toBeVisible();
 });
@@ -208,11 +196,11 @@ async function expectSpan(gateway: Gateway, page: Page, path: string, span: Span
 test("sessions and one of them show what the gateway answers", async ({ page, seeded: { gateway, traffic } }) => {
   const range = { from: traffic.from, to: traffic.to };
   await page.goto(addressOf("/sessions", range));
-  const sessions = await allOf<Session>(gateway, "/api/v1/sessions", { ...range, sort: "last_activity" });
+  const sessions = await gateway.all<Session>("/api/v1/sessions", { ...range, sort: "last_activity" });
   const rows = await readVirtualTable(page.getByRole("table", { name: "Sessions" }), sessions.length);
   expect(rows).toEqual([SESSION_COLUMNS.map(([label]) => label), ...sessions.map((session) => SESSION_COLUMNS.map(([, text]) => text(session)))]);
   await page.getByRole("button", { name: "Cost" }).click();
-  const dearest = await allOf<Session>(gateway, "/api/v1/sessions", { ...range, sort: "cost_usd" });
+  const dearest = await gateway.all<Session>("/api/v1/sessions", { ...range, sort: "cost_usd" });
   await expect.poll(async () => (await readTable(page.getByRole("table", { name: "Sessions" }))).slice(1, 6)).toEqual(dearest.slice(0, 5).map((session) => SESSION_COLUMNS.map(([, text]) => text(session))));
 
   await page.goto(`/sessions/${traffic.session}`);
@@ -240,7 +228,7 @@ test("sessions and one of them show what the gateway answers", async ({ page, se
 test("users and one of them show what the gateway answers", async ({ page, seeded: { gateway, traffic } }) => {
   const range = { from: traffic.from, to: traffic.to };
   await page.goto(addressOf("/users", range));
-  const users = await allOf<User>(gateway, "/api/v1/users", { ...range, sort: "last_activity" });
+  const users = await gateway.all<User>("/api/v1/users", { ...range, sort: "last_activity" });
   const rows = await readVirtualTable(page.getByRole("table", { name: "Users" }), users.length);
   expect(rows).toEqual([USER_COLUMNS.map(([label]) => label), ...users.map((user) => USER_COLUMNS.map(([, text]) => text(user)))]);
 

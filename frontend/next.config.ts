@@ -22,6 +22,8 @@ const config: NextConfig = {
       { source: "/api/:path*", headers: [DATA_POLICY, NO_STORE] },
       ...FILES.map((source) => ({ source, headers: [DATA_POLICY] })),
     ]),
+  // Browsers ask for it where a document names no icon.
+  rewrites: () => Promise.resolve([{ source: "/favicon.ico", destination: "/icon.svg" }]),
   output: "standalone",
   // The repository holds other lock files; without this Next takes the outermost one for the root.
   outputFileTracingRoot: path.join(import.meta.dirname),

@@ -29,6 +29,18 @@ export class Gateway {
     return (await this.body<{ data: Data }>(path, query)).data;
   }
 
+  /** All pages of a list. */
+  async all<Row>(path: string, query: Query): Promise<Row[]> {
+    const rows: Row[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.body<{ data: Row[]; pagination: { cursor: string | null } }>(path, { ...query, limit: 100, cursor });
+      rows.push(...page.data);
+      cursor = page.pagination.cursor ?? undefined;
+    } while (cursor !== undefined);
+    return rows;
+  }
+
   async post<Body>(path: string, data: unknown, headers: Record<string, string> = {}): Promise<Body> {
     return bodyOf(await this.request.post(path, { data, headers: { "content-type": "application/json", ...headers } }));
   }

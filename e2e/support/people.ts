@@ -60,8 +60,8 @@ export class People {
   }
 
   /** Invites somebody by a link, and lets them follow it. */
-  async invite(owner: Person, role: Exclude<Role, "owner">): Promise<Person> {
-    const account = { ...newAccount({ full_name: `Grace of role ${role}` }), workspace: owner.account.workspace };
+  async invite(owner: Person, role: Exclude<Role, "owner">, name = `Grace of role ${role}`): Promise<Person> {
+    const account = { ...newAccount({ full_name: name }), workspace: owner.account.workspace };
     const { email, password, full_name } = account;
     const invited = await owner.gateway.post<{ data: { link: string } }>("/api/v1/team/invite", { email, role });
     const token = new URL(invited.data.link).searchParams.get("token");

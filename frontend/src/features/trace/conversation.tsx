@@ -10,16 +10,17 @@ import { type Part, readMessages, type ShownMessage, type ToolCall } from "@/fea
 import { cn } from "@/lib/cn";
 import { useStored } from "@/lib/stored";
 
-const ROLES: Readonly<Record<string, { label: string; icon: LucideIcon }>> = {
-  system: { label: "System", icon: Settings2 },
-  developer: { label: "Developer", icon: Settings2 },
-  user: { label: "User", icon: User },
-  human: { label: "User", icon: User },
-  assistant: { label: "Assistant", icon: Bot },
-  ai: { label: "Assistant", icon: Bot },
-  model: { label: "Assistant", icon: Bot },
-  tool: { label: "Tool result", icon: Wrench },
-};
+/** A map and no object: roles are texts of senders, and one may be called constructor. */
+const ROLES: ReadonlyMap<string, { label: string; icon: LucideIcon }> = new Map([
+  ["system", { label: "System", icon: Settings2 }],
+  ["developer", { label: "Developer", icon: Settings2 }],
+  ["user", { label: "User", icon: User }],
+  ["human", { label: "User", icon: User }],
+  ["assistant", { label: "Assistant", icon: Bot }],
+  ["ai", { label: "Assistant", icon: Bot }],
+  ["model", { label: "Assistant", icon: Bot }],
+  ["tool", { label: "Tool result", icon: Wrench }],
+]);
 
 /** Longer texts are shown as they are: drawing them takes the page's breath. */
 const LONGEST_MARKDOWN = 20_000;
@@ -57,7 +58,7 @@ export function Conversation({ messages, answers }: { messages: readonly unknown
 }
 
 function Message({ message, isAnswer = false, isRendered }: { message: ShownMessage; isAnswer?: boolean; isRendered: boolean }) {
-  const { label, icon: Icon } = ROLES[message.role.toLowerCase()] ?? { label: message.role, icon: User };
+  const { label, icon: Icon } = ROLES.get(message.role.toLowerCase()) ?? { label: message.role, icon: User };
   const text = message.parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
   return (
     <li className={cn("rounded-lg border border-line p-3", isAnswer ? "bg-accent-soft" : "bg-surface")}>

@@ -1,3 +1,5 @@
+import { isAddressable } from "@/lib/path-part";
+
 /** The list of traces that was seen last, so that one can go on from trace to trace and back to it. */
 const KEY = "aobs.traces.list";
 const MOST = 500;
@@ -49,10 +51,14 @@ export function listHref(): string {
   return /^\/traces(\?|$)/.test(href) ? href : "/traces";
 }
 
-/** The trace before (-1) or after (1) another one in that list, null where there is none. */
+/** The trace before (-1) or after (1) another one in that list that has a page, null where there is none. */
 export function neighbour(traceId: string, step: -1 | 1): string | null {
-  const order = read()?.order ?? [];
-  const at = order.indexOf(traceId);
-  const other: unknown = at < 0 ? undefined : order[at + step];
-  return typeof other === "string" ? other : null;
+  const order: readonly unknown[] = read()?.order ?? [];
+  const from = order.indexOf(traceId);
+  if (from < 0) return null;
+  for (let at = from + step; at >= 0 && at < order.length; at += step) {
+    const other = order[at];
+    if (typeof other === "string" && isAddressable(other)) return other;
+  }
+  return null;
 }
