@@ -173,23 +173,27 @@ async def test_F46_access_ends_for_every_request_that_starts_after_it_was_withdr
         for app in apps:
             epoch = app.state.gateway.epoch
             epoch.advance = _paused(epoch.advance)
-        answers: list[tuple[float, int]] = []
+        answers: list[tuple[float, float, int]] = []
         stop = asyncio.Event()
 
         async def ask(client: httpx.AsyncClient) -> None:
             while not stop.is_set():
                 started = time.monotonic()
-                answers.append((started, (await client.get(path, headers=headers)).status_code))
+                status = (await client.get(path, headers=headers)).status_code
+                answers.append((started, time.monotonic(), status))
 
         tasks = [asyncio.create_task(ask(clients[number % 3])) for number in range(20)]
-        await asyncio.sleep(0.5)
+        while len(answers) < 20:
+            await asyncio.sleep(0.1)
+        began = time.monotonic()
         await withdraw(clients[1], owner, member, key, database)
         returned = time.monotonic()
         await asyncio.sleep(0.7)
         stop.set()
         await asyncio.gather(*tasks)
-    before = [status for started, status in answers if started < returned - 0.6]
-    after = [status for started, status in answers if started >= returned]
+    before = [status for _, answered, status in answers if answered < began]
+    after = [status for started, _, status in answers if started >= returned]
+    assert len(before) >= 20
     assert set(before) == {200}
     assert len(after) >= 20
     assert set(after) <= {401, 403}
