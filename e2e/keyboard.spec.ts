@@ -69,7 +69,7 @@ test("signs in, makes a key and signs out by keyboard", async ({ page, account }
   await expect(made.getByLabel("Key", { exact: true })).toHaveText(/^ao_/);
   await keyboard.pressOn(made.getByRole("button", { name: "Done" }));
   await expect(page.getByRole("button", { name: "Create key" })).toBeFocused();
-  await expect(page.getByRole("cell", { name: "checkout-service", exact: true })).toBeVisible();
+  await expect(page.getByRole("rowheader", { name: "checkout-service" })).toBeVisible();
 
   await keyboard.pressOn(page.getByRole("button", { name: /^Account/ }));
   await keyboard.moveTo(page.getByRole("menuitem", { name: "Sign out" }), "ArrowDown");

@@ -12,6 +12,8 @@ const HEADERS = [
 ];
 const DATA_POLICY = { key: "Content-Security-Policy", value: "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox" };
 const NO_STORE = { key: "Cache-Control", value: "no-store" };
+/** A worker takes the policy of its own script, and loads others of this server. */
+const SCRIPT_POLICY = { key: "Content-Security-Policy", value: "default-src 'none'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'" };
 /** What the proxy does not see, and so gives no policy of a page. */
 const FILES = ["/_next/:path*", "/favicon:rest(.*)", "/icon:rest(.*)", "/health", "/ready"];
 
@@ -21,6 +23,7 @@ const config: NextConfig = {
       { source: "/:path*", headers: HEADERS },
       { source: "/api/:path*", headers: [DATA_POLICY, NO_STORE] },
       ...FILES.map((source) => ({ source, headers: [DATA_POLICY] })),
+      { source: "/_next/static/:path*", headers: [SCRIPT_POLICY] },
     ]),
   // Browsers ask for it where a document names no icon.
   rewrites: () => Promise.resolve([{ source: "/favicon.ico", destination: "/icon.svg" }]),

@@ -1,14 +1,20 @@
 "use client";
 
 import { CalendarRange, ChevronDown } from "lucide-react";
-import { Switch } from "radix-ui";
-import { type FormEvent, useId, useState } from "react";
+import dynamic from "next/dynamic";
+import { useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Field } from "@/components/ui/field";
 import { Popover, PopoverContent, PopoverTrigger } from "@/components/ui/popover";
+import { Skeleton } from "@/components/ui/skeleton";
 import { RANGE_LABELS, RANGES, useRange } from "@/features/range/range";
 import { cn } from "@/lib/cn";
 import { formatTime } from "@/lib/format";
+
+// Loaded by those who open the choice; the usual ranges are there at once.
+const RangeMore = dynamic(() => import("@/features/range/range-more").then((module) => module.RangeMore), {
+  ssr: false,
+  loading: () => <Skeleton className="mt-3 h-48" />,
+});
 
 interface RangePickerProps {
   /** Whether the page can draw the period before. */
@@ -52,62 +58,16 @@ export function RangePicker({ comparable }: RangePickerProps) {
             </li>
           ))}
         </ul>
-        <CustomRange
+        <RangeMore
           from={state.from}
           to={state.to}
           onChange={(from, to) => {
             void setState({ range: null, from, to });
             setOpen(false);
           }}
+          {...(comparable ? { compare: state.compare, onCompare: (compare) => void setState({ compare }) } : {})}
         />
-        {comparable ? <CompareSwitch isOn={state.compare} onChange={(compare) => void setState({ compare })} /> : null}
       </PopoverContent>
     </Popover>
   );
-}
-
-function CompareSwitch({ isOn, onChange }: { isOn: boolean; onChange: (isOn: boolean) => void }) {
-  const id = useId();
-  return (
-    <div className="mt-3 flex items-center justify-between gap-3 border-t border-line pt-3">
-      <label htmlFor={id} className="text-sm">
-        Compare with the period before
-      </label>
-      <Switch.Root
-        id={id}
-        checked={isOn}
-        onCheckedChange={onChange}
-        className="h-5 w-9 shrink-0 rounded-full border border-line-strong bg-raised p-px data-[state=checked]:border-accent data-[state=checked]:bg-accent"
-      >
-        <Switch.Thumb className="block size-4 rounded-full bg-muted transition-transform data-[state=checked]:translate-x-4 data-[state=checked]:bg-on-accent" />
-      </Switch.Root>
-    </div>
-  );
-}
-
-function CustomRange({ from, to, onChange }: { from: string | null; to: string | null; onChange: (from: string, to: string | null) => void }) {
-  const [error, setError] = useState<string | null>(null);
-  function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const start = new Date(String(form.get("from")));
-    const end = form.get("to") ? new Date(String(form.get("to"))) : null;
-    if (Number.isNaN(start.getTime())) setError("Name the start.");
-    else if (end !== null && end <= start) setError("The end must come after the start.");
-    else onChange(start.toISOString(), end?.toISOString() ?? null);
-  }
-  return (
-    <form onSubmit={submit} className="mt-3 grid gap-2 border-t border-line pt-3">
-      <Field label="From" name="from" type="datetime-local" defaultValue={toLocalInput(from)} error={error} />
-      <Field label="To" name="to" type="datetime-local" defaultValue={toLocalInput(to)} hint="Now, if left empty" />
-      <Button type="submit">Apply</Button>
-    </form>
-  );
-}
-
-/** A time as inputs of browsers take it: in the viewer's zone, without it. */
-export function toLocalInput(value: string | null): string {
-  if (value === null) return "";
-  const date = new Date(value);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
