@@ -59,8 +59,8 @@ const AGENTS = [
   column<AgentShare>("Tokens", (row) => Number(row.tokens_total), formatCount),
   column<AgentShare>("Cost", (row) => row.cost_usd, formatMoney),
 ];
-const changeOf = ({ change_percent: percent }: Figure) =>
-  percent === null ? "new" : `${formatChange(percent)} ${Math.abs(percent) < 0.05 ? "unchanged" : percent > 0 ? "more" : "less"} than before`;
+const changeOf = ({ value, change_percent: percent }: Figure) =>
+  value === null ? "" : percent === null ? "new" : `${formatChange(percent)} ${Math.abs(percent) < 0.05 ? "unchanged" : percent > 0 ? "more" : "less"} than before`;
 const USERS = [
   column<TopUser>("User", (row) => row.user_id, words),
   column<TopUser>("Calls", (row) => row.calls.value, formatCount),

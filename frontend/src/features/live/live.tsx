@@ -10,6 +10,8 @@ import { LiveConnection, type LiveEvent, type LiveState } from "@/features/live/
 
 /** Events come in bursts; what is shown is renewed at most this often. */
 const RENEW_MS = 2_000;
+/** Answers about the present are at most two seconds old. */
+const KEPT_MS = 2_500;
 const POLL_MS = 10_000;
 
 interface Live {
@@ -62,10 +64,15 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     if (!mayListen) return;
     const due = new Set<string>();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let last: ReturnType<typeof setTimeout> | undefined;
     const renew = () => {
       timer = undefined;
-      for (const key of due) void queryClient.invalidateQueries({ queryKey: [key] });
+      const keys = [...due];
       due.clear();
+      for (const key of keys) void queryClient.invalidateQueries({ queryKey: [key] });
+      // What was answered may be older than what it was asked for.
+      clearTimeout(last);
+      last = setTimeout(() => keys.forEach((key) => void queryClient.invalidateQueries({ queryKey: [key] })), KEPT_MS);
     };
     const connection = new LiveConnection({
       onState: setState,
@@ -81,6 +88,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     return () => {
       connection.close();
       clearTimeout(timer);
+      clearTimeout(last);
     };
   }, [queryClient, mayListen]);
 
