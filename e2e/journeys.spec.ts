@@ -29,6 +29,7 @@ test("registers, sends a trace with curl as the page says, sees it arrive, reads
   await expect(page.getByRole("heading", { name: "Send your first trace" })).toBeVisible();
   await page.getByRole("button", { name: "Create a key" }).click();
   const key = (await page.locator("[data-key]").textContent()) ?? "";
+  await page.getByRole("tab", { name: "curl" }).click();
   const snippet = page.getByRole("tabpanel").locator("code");
   await expect(snippet).toContainText(`Bearer ${key}`);
   await page.evaluate(() => Object.assign(window, { untouched: true }));
