@@ -12,7 +12,8 @@ const ELSEWHERE = ["TIMESCALE_URL", "TIMESCALE_READ_URL", "POSTGRES_URL", "REDIS
 /**
  * Starts the platform as its users do, with an empty data folder and ports of its own, and returns what stops it.
  *
- * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone.
+ * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone; it is one of this
+ * checkout, with its data in E2E_DATA_DIR or .data, where tests read the gateway's log and make the database refuse.
  */
 export default async function startStack(): Promise<(() => void) | undefined> {
   if (process.env.E2E_DASHBOARD_URL && process.env.E2E_GATEWAY_URL) return undefined;
@@ -43,6 +44,7 @@ export default async function startStack(): Promise<(() => void) | undefined> {
   }
   process.env.E2E_DASHBOARD_URL = environment.PUBLIC_DASHBOARD_URL;
   process.env.E2E_GATEWAY_URL = environment.PUBLIC_GATEWAY_URL;
+  process.env.E2E_DATA_DIR = folder;
   return stop;
 }
 
