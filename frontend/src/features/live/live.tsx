@@ -70,12 +70,18 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       const keys = [...due];
       due.clear();
       for (const key of keys) void queryClient.invalidateQueries({ queryKey: [key] });
-      // What was answered may be older than what it was asked for.
+      renewOnceMore(keys);
+    };
+    // What was answered may be older than what was stored before it was asked for.
+    const renewOnceMore = (keys: readonly string[]) => {
       clearTimeout(last);
       last = setTimeout(() => keys.forEach((key) => void queryClient.invalidateQueries({ queryKey: [key] })), KEPT_MS);
     };
     const connection = new LiveConnection({
-      onState: setState,
+      onState: (now) => {
+        setState(now);
+        if (now === "live") renewOnceMore([FIGURES, INGESTION]);
+      },
       onEvent: (event) => {
         const stale = staleAfter(event.event) ?? [FIGURES, INGESTION, JOBS, TRACES];
         if (stale.length > 0) setLastEventAt(new Date());
