@@ -23,7 +23,8 @@ export default async function startEmpty(): Promise<(() => void) | undefined> {
 /**
  * Starts the platform as its users do, with a data folder and ports of its own.
  *
- * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone.
+ * With E2E_DASHBOARD_URL and E2E_GATEWAY_URL set, the stack that they name is used and left alone; it is one of this
+ * checkout, with its data in E2E_DATA_DIR or .data, where tests read the gateway's log and make the database refuse.
  *
  * @param options Of ./start.sh.
  */
@@ -56,6 +57,7 @@ export async function startStack(options: readonly string[]): Promise<Started | 
   }
   process.env.E2E_DASHBOARD_URL = environment.PUBLIC_DASHBOARD_URL;
   process.env.E2E_GATEWAY_URL = environment.PUBLIC_GATEWAY_URL;
+  process.env.E2E_DATA_DIR = folder;
   return { folder, stop };
 }
 

@@ -46,43 +46,10 @@ test("finds a trace by words and filters, shares the address, and reads what was
   await expect(page.getByLabel(/^agent support-bot/)).toBeVisible();
 });
 
-test("saves what the list shows as a view and opens it again", async ({ signedIn: page, storeTrace }) => {
-  await storeTrace({ status: "error" });
-  await storeTrace();
-  await page.goto("/traces?status=error");
-  const table = page.getByRole("table", { name: "Traces" });
-  await expect(table.getByRole("row")).toHaveCount(2);
-  await page.getByRole("button", { name: "Views" }).click();
-  await page.getByRole("menuitem", { name: /Save this view/ }).click();
-  await page.getByLabel("Name").fill("Failures");
-  await page.getByRole("button", { name: "Save", exact: true }).click();
-  await expect(page.getByRole("dialog")).toHaveCount(0);
-  await page.getByRole("button", { name: "Clear all" }).click();
-  await expect(table.getByRole("row")).toHaveCount(3);
-  await page.getByRole("button", { name: "Views" }).click();
-  await page.getByRole("menuitem", { name: /^Failures/ }).click();
-  await expect(table.getByRole("row")).toHaveCount(2);
-  await expect(page).toHaveURL(/status=error/);
-});
-
-test("says that nothing matches, and clears the filters", async ({ signedIn: page, storeTrace }) => {
-  await storeTrace();
-  await page.goto("/traces?status=timeout");
-  await expect(page.getByText("Nothing matches")).toBeVisible();
-  await page.getByRole("button", { name: "Clear filters" }).click();
-  await expect(page.getByRole("table", { name: "Traces" }).getByRole("row")).toHaveCount(2);
-});
-
 test("says what is wrong with a filter that cannot be read", async ({ signedIn: page }) => {
   await page.goto("/traces");
   const filter = page.getByRole("searchbox", { name: "Filter traces" });
   await filter.fill("cost:>much");
   await filter.press("Enter");
   await expect(page.getByRole("main").getByRole("alert")).toContainText("needs a number");
-});
-
-test("says that a trace does not exist", async ({ signedIn: page, expectedMessages }) => {
-  expectedMessages.push("status of 404");
-  await page.goto("/traces/nothing-of-this-name");
-  await expect(page.getByText("There is no such trace")).toBeVisible();
 });

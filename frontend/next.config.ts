@@ -30,6 +30,8 @@ const config: NextConfig = {
   output: "standalone",
   // The repository holds other lock files; without this Next takes the outermost one for the root.
   outputFileTracingRoot: path.join(import.meta.dirname),
+  // Next's own redirect bears none of the headers; the proxy's does.
+  skipTrailingSlashRedirect: true,
   poweredByHeader: false,
   reactStrictMode: true,
   devIndicators: false,

@@ -1,5 +1,5 @@
 import { newSpanId, newTraceId, otlpBody } from "./otlp";
-import { CANARY, FORMULAS, PAYLOADS } from "./payloads";
+import { CANARY, PAYLOADS } from "./payloads";
 import { newAccount, type People, type Person } from "./people";
 
 /** A workspace in which every text is one of the payloads. */
@@ -7,6 +7,8 @@ export interface Hostile {
   person: Person;
   /** A trace whose spans hold every payload in every kind of content. */
   everything: { id: string; spans: readonly string[] };
+  /** A span of that trace with attributes whose keys name prototypes. */
+  polluting: string;
   user: string;
   session: string;
 }
@@ -32,7 +34,8 @@ export async function sendHostility(people: People): Promise<Hostile> {
   const id = newTraceId();
   const spans = everySpan(id);
   await send("/api/v1/spans/batch", { spans });
-  await send("/v1/traces", attributesOf(id));
+  const polluting = newSpanId();
+  await send("/v1/traces", attributesOf(id, polluting));
   await send("/v1/logs", logsOf(id, spans[0]?.span_id ?? ""));
   for (let index = 0; index < 12; index += 1) {
     await send("/api/v1/scores", { trace_id: id, name: at(index * 11).slice(0, 128), value: at(index * 7 + 3).slice(0, 256), comment: at(index) });
@@ -51,7 +54,7 @@ export async function sendHostility(people: People): Promise<Hostile> {
   }
   await people.invite(person, "viewer", nameAt(3));
   await people.invite(person, "member", nameAt(45));
-  return { person, everything: { id, spans: spans.map(({ span_id }) => span_id) }, user: at(2).slice(0, 256), session: at(5).slice(0, 256) };
+  return { person, everything: { id, spans: spans.map(({ span_id }) => span_id) }, polluting, user: at(2).slice(0, 256), session: at(5).slice(0, 256) };
 }
 
 function flatTrace(index: number) {
@@ -121,14 +124,21 @@ function everySpan(traceId: string) {
   ];
 }
 
+/** Keys that, taken apart at their dots, would reach what all objects share. */
+export const POLLUTING = {
+  ["__proto__"]: "1", "__proto__.injected": "1", "constructor.prototype.injected": "1", "gen_ai.prompt.__proto__.public": "1", "gen_ai.prompt.0.__proto__.injected": "1",
+};
+
 /** The payloads as keys and values of attributes of span, event and resource, as exporters send them. */
-function attributesOf(traceId: string) {
+function attributesOf(traceId: string, pollutingSpan: string) {
   const attributes = Object.fromEntries(PAYLOADS.map((payload, index) => [payload, at(index + 1)]));
-  const polluting = { "__proto__.injected": "1", "constructor.prototype.injected": "1", "gen_ai.prompt.__proto__.public": "1", "gen_ai.prompt.0.__proto__.injected": "1" };
   const start = Date.now() - 50_000;
   return otlpBody({
-    spans: [{ traceId, spanId: newSpanId(), name: at(70), start, duration: 20, attributes: { ...attributes, ...polluting }, events: [{ name: at(71), at: start + 1, attributes }], error: at(72) }],
-    resource: { ...attributes, ...polluting, "service.name": at(73) },
+    spans: [
+      { traceId, spanId: newSpanId(), name: at(70), start, duration: 20, attributes, events: [{ name: at(71), at: start + 1, attributes }], error: at(72) },
+      { traceId, spanId: pollutingSpan, name: "polluting", start, duration: 20, attributes: POLLUTING, events: [{ name: "polluting", at: start + 1, attributes: POLLUTING }] },
+    ],
+    resource: { ...attributes, ...POLLUTING, "service.name": at(73) },
     scope: at(74),
   });
 }
@@ -149,6 +159,3 @@ function logsOf(traceId: string, spanId: string) {
     ],
   };
 }
-
-export const HOSTILE_AGENTS = PAYLOADS.map((payload) => payload.slice(0, 256));
-export { FORMULAS };

@@ -6,13 +6,14 @@ import { readTokens } from "@/server/cookies";
 /** Sends strangers to the sign-in, and gives each page a policy that runs only scripts of this server. */
 export function proxy(request: NextRequest): NextResponse {
   const { pathname, search } = request.nextUrl;
+  if (pathname !== "/" && pathname.endsWith("/")) return redirectTo(new URL(`${pathname.replace(/\/+$/, "")}${search}`, request.url), 308);
   const isOpen = OPEN_PAGES.includes(pathname);
   const { access, refresh } = readTokens(request);
   const isKnown = access !== undefined || refresh !== undefined;
   if (!isOpen && !isKnown) {
     const target = new URL("/login", request.url);
     if (pathname !== "/") target.searchParams.set("next", `${pathname}${search}`);
-    return NextResponse.redirect(target, { headers: { "cache-control": "no-store", "content-security-policy": "default-src 'none'; frame-ancestors 'none'" } });
+    return redirectTo(target, 307);
   }
   const nonce = Buffer.from(crypto.randomUUID()).toString("base64");
   const policy = contentPolicy(nonce);
@@ -22,6 +23,10 @@ export function proxy(request: NextRequest): NextResponse {
   const response = NextResponse.next({ request: { headers } });
   response.headers.set("content-security-policy", policy);
   return response;
+}
+
+function redirectTo(target: URL, status: 307 | 308): NextResponse {
+  return NextResponse.redirect(target, { status, headers: { "cache-control": "no-store", "content-security-policy": "default-src 'none'; frame-ancestors 'none'" } });
 }
 
 function contentPolicy(nonce: string): string {

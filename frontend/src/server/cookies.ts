@@ -24,7 +24,7 @@ interface Carried {
 }
 
 /** Whether the browser reached this server over TLS, which ends at a proxy before it. */
-function isSecure({ headers }: Pick<Carried, "headers">): boolean {
+export function isSecure({ headers }: Pick<Carried, "headers">): boolean {
   return headers.get("x-forwarded-proto")?.split(",")[0]?.trim() === "https";
 }
 
