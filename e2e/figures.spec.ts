@@ -103,7 +103,7 @@ const SOURCES = [
   column<SourceCost>("Cost", (row) => (row.cost_source === "unpriced" ? null : row.cost_usd), formatMoney),
 ];
 const ERRORS = [
-  column<ErrorGroup>("Message", (row) => row.message, words),
+  column<ErrorGroup>("Message", (row) => row.message, (message) => String(message || "No message")),
   column<ErrorGroup>("Type", (row) => row.type, words),
   column<ErrorGroup>("Spans", (row) => row.count, formatCount),
   column<ErrorGroup>("Share", (row) => row.share_percent, formatPercent),

@@ -19,7 +19,7 @@ import { formatCount, formatExact, formatPercent } from "@/lib/format";
 const GROUPS = 100;
 
 function Message({ group }: { group: ErrorGroup }) {
-  const text = group.message ?? "No message";
+  const text = group.message || "No message";
   const look = "block max-w-52 truncate sm:max-w-88";
   const example = exampleOf(group);
   return example === null ? (
