@@ -27,8 +27,6 @@ const config: NextConfig = {
     ]),
   // Browsers ask for it where a document names no icon.
   rewrites: () => Promise.resolve([{ source: "/favicon.ico", destination: "/icon.svg" }]),
-  // Workers get maps of their sources otherwise.
-  experimental: { turbopackSourceMaps: false },
   output: "standalone",
   // The repository holds other lock files; without this Next takes the outermost one for the root.
   outputFileTracingRoot: path.join(import.meta.dirname),

@@ -97,7 +97,9 @@ class Dashboard:
             next_command = self.frontend / "node_modules" / "next" / "dist" / "bin" / "next"
             self._run("building the dashboard", [str(self.node), str(next_command), "build"])
             output = self.frontend / ".next"
-            shutil.copytree(output / "static", output / "standalone" / ".next" / "static", dirs_exist_ok=True)
+            served = output / "standalone" / ".next" / "static"
+            # Workers get maps of their sources, whatever the settings say.
+            shutil.copytree(output / "static", served, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.map"))
             if (public := self.frontend / "public").is_dir():
                 shutil.copytree(public, output / "standalone" / "public", dirs_exist_ok=True)
             target.parent.mkdir(exist_ok=True)
