@@ -5,6 +5,7 @@ import type { Gateway } from "./support/gateway";
 import { type Account, enterAs, newAccount, People, type Person } from "./support/people";
 import { sendTraffic, type Traffic } from "./support/traffic";
 
+const THEMES = ["light", "dark"] as const;
 const COLOUR_RULES = ["color-contrast", "link-in-text-block"];
 const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
@@ -121,15 +122,23 @@ export async function openPalette(page: Page): Promise<Locator> {
   return palette;
 }
 
-/** Fails where the page breaks a rule of WCAG 2.2, levels A and AA; in the dark theme, which differs in colours, a rule about those. */
-export async function expectAccessible(page: Page): Promise<void> {
-  for (const [theme, builder] of [["light", new AxeBuilder({ page }).withTags(AXE_TAGS)], ["dark", new AxeBuilder({ page }).withRules(COLOUR_RULES)]] as const) {
+/** Runs a check in the light and in the dark theme. */
+export async function inBothThemes(page: Page, check: (theme: (typeof THEMES)[number]) => Promise<void>): Promise<void> {
+  for (const theme of THEMES) {
     await page.emulateMedia({ colorScheme: theme });
     await expect(page.locator("html")).toHaveClass(new RegExp(`\\b${theme}\\b`));
-    const { violations } = await builder.analyze();
+    await check(theme);
+  }
+}
+
+/** Fails where the page breaks a rule of WCAG 2.2, levels A and AA; in the dark theme, which differs in colours, a rule about those. */
+export async function expectAccessible(page: Page): Promise<void> {
+  await inBothThemes(page, async (theme) => {
+    const axe = new AxeBuilder({ page });
+    const { violations } = await (theme === "light" ? axe.withTags(AXE_TAGS) : axe.withRules(COLOUR_RULES)).analyze();
     const found = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${theme} ${id}: ${node.html}\n${node.failureSummary}`));
     expect(found).toEqual([]);
-  }
+  });
 }
 
 function plainTrace() {

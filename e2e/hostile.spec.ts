@@ -53,7 +53,8 @@ const OVERVIEWS: readonly [path: string, choices: readonly string[]][] = [
   ["/cost", ["Cumulative", "Environment", "Provider"]],
   ["/performance", ["First token", "Model", "Tool"]],
   ["/ingestion", []],
-  ["/prices", []],
+  ["/prices?source=workspace", []],
+  ["/prices?state=all", []],
 ];
 
 test("there are more than a hundred payloads, and no two are alike", () => {
@@ -125,7 +126,7 @@ test("S38 lists show payloads as text in all their columns, facets, filters, vie
   }
 });
 
-test("S38 every tab of every kind of span shows payloads as text", async ({ page, guard, hostile: { everything } }) => {
+test("S38 every tab of every kind of span shows payloads as text", async ({ page, guard, hostile: { everything, traces } }) => {
   test.setTimeout(240_000);
   await page.goto(`/traces/${everything.id}`);
   await settled(page);
@@ -147,6 +148,12 @@ test("S38 every tab of every kind of span shows payloads as text", async ({ page
   await content.getByRole("button", { name: /^show all/ }).first().click();
   const shown = plain(await content.innerText());
   for (const payload of PAYLOADS) expect(shown).toContain(plain(payload));
+  for (const path of [`/traces/${everything.id}?view=cost`, `/compare?a=${everything.id}&b=${encodeURIComponent(traces.one)}`, `/compare?a=${encodeURIComponent(traces.one)}&b=${encodeURIComponent(traces.other)}`]) {
+    await page.goto(path);
+    await settled(page);
+    await clickAll(page.getByRole("button", { name: /^Show all/ }));
+    guard.expectQuiet(path);
+  }
   await page.goto(`/traces/${everything.id}?view=graph`);
   await settled(page);
   await page.getByText("As a list").click();

@@ -4,7 +4,7 @@ import { formatMoney } from "../frontend/src/lib/format";
 import { expect, openPalette, type Seeded, test } from "./fixtures";
 import { enterAs, type Person, type Role } from "./support/people";
 
-const EVERYTHING = ["Home", "Traces", "Sessions", "Users", "Usage", "Cost", "Performance", "Ingestion", "Jobs", "Settings"];
+const EVERYTHING = ["Home", "Traces", "Sessions", "Users", "Usage", "Cost", "Performance", "Ingestion", "Prices", "Jobs", "Settings"];
 const PATHS: Record<string, string> = Object.fromEntries(EVERYTHING.map((name) => [name, name === "Home" ? "/dashboard" : `/${name.toLowerCase()}`]));
 
 /** Pages of each role, and tabs of its settings. */
@@ -116,7 +116,7 @@ team("a billing user sees what things cost and sets the budget, and nothing of t
   await dialog.getByRole("button", { name: "Save" }).click();
   await expect(dialog).toHaveCount(0);
   await expect(page.getByText("of $77.00", { exact: true })).toBeVisible();
-  for (const path of [`/traces/${seeded.traffic.story}`, `/sessions/${seeded.traffic.session}`, `/users/${seeded.traffic.user}`]) {
+  for (const path of [`/traces/${seeded.traffic.story}`, `/compare?a=${seeded.traffic.story}&b=${seeded.traffic.judged}`, `/sessions/${seeded.traffic.session}`, `/users/${seeded.traffic.user}`]) {
     await page.goto(path);
     await expect(main(page).getByRole("alert")).toContainText("You may not see this");
   }

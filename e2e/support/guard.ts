@@ -76,7 +76,7 @@ function watch(): void {
     if (element.localName === "img" && /^data:image\/(png|jpeg|gif|webp|avif);base64,/.test(value)) return;
     // A link that people may follow knows neither whence they come nor the page that they leave.
     const rel = element.getAttribute("rel") ?? "";
-    const isSafeLink = element.localName === "a" && /^https?:$/.test(url.protocol) && element.getAttribute("target") === "_blank" && ["noopener", "noreferrer"].every((word) => rel.includes(word));
+    const isSafeLink = element.localName === "a" && /^(https?|mailto):$/.test(url.protocol) && element.getAttribute("target") === "_blank" && ["noopener", "noreferrer"].every((word) => rel.includes(word));
     const isLibraryLink = element.localName === "a" && url.hostname === "reactflow.dev";
     if (!isSafeLink && !isLibraryLink) report(`address ${name}: ${shown}`);
   }

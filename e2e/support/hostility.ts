@@ -11,6 +11,8 @@ export interface Hostile {
   polluting: string;
   user: string;
   session: string;
+  /** Two of the traces of one span. */
+  traces: { one: string; other: string };
 }
 
 const at = (index: number) => PAYLOADS[index % PAYLOADS.length] ?? "";
@@ -31,6 +33,8 @@ export async function sendHostility(people: People): Promise<Hostile> {
   };
   const flat = PAYLOADS.map((_, index) => flatTrace(index));
   for (let from = 0; from < flat.length; from += 100) await send("/api/v1/traces/batch", { traces: flat.slice(from, from + 100) });
+  const [one = "", other = ""] = flat.map(({ trace_id: own }) => own).filter((own) => !/[/\\]/.test(own)).filter((_, index) => index % 30 === 1);
+  const traces = { one, other };
   const id = newTraceId();
   const spans = everySpan(id);
   await send("/api/v1/spans/batch", { spans });
@@ -52,9 +56,12 @@ export async function sendHostility(people: People): Promise<Hostile> {
     });
     await person.gateway.post("/api/v1/workspaces", { name: nameAt(index * 10 + 1) });
   }
+  for (let index = 0; index < 12; index += 1) {
+    await person.gateway.post("/api/v1/prices", { provider: nameAt(index * 7 + 4), model: nameAt(index * 11 + 5), prices: { input: 1, output: 2 } });
+  }
   await people.invite(person, "viewer", nameAt(3));
   await people.invite(person, "member", nameAt(45));
-  return { person, everything: { id, spans: spans.map(({ span_id }) => span_id) }, polluting, user: at(2).slice(0, 256), session: at(5).slice(0, 256) };
+  return { person, everything: { id, spans: spans.map(({ span_id }) => span_id) }, polluting, user: at(2).slice(0, 256), session: at(5).slice(0, 256), traces };
 }
 
 function flatTrace(index: number) {

@@ -11,6 +11,8 @@ export interface Destination {
   key: string;
   /** What a role must allow for the page to show anything. */
   permission: string;
+  /** A page that belongs to it and lies elsewhere. */
+  part?: string;
 }
 
 export interface Group {
@@ -24,7 +26,7 @@ const NAVIGATION: readonly Group[] = [
     label: "Observe",
     destinations: [
       { href: "/dashboard", label: "Home", icon: House, key: "h", permission: "read" },
-      { href: "/traces", label: "Traces", icon: ListTree, key: "t", permission: "read" },
+      { href: "/traces", label: "Traces", icon: ListTree, key: "t", permission: "read", part: "/compare" },
       { href: "/sessions", label: "Sessions", icon: MessagesSquare, key: "s", permission: "read" },
       { href: "/users", label: "Users", icon: Users, key: "u", permission: "read" },
     ],
@@ -60,7 +62,7 @@ export function navigationFor(permissions: readonly string[]): Group[] {
 
 /** The page, or the list that it belongs to, of a path; undefined for one that the navigation does not know. */
 export function destinationOf(path: string): Destination | undefined {
-  return DESTINATIONS.find(({ href }) => path === href || path.startsWith(`${href}/`));
+  return DESTINATIONS.find(({ href, part }) => path === href || path.startsWith(`${href}/`) || path === part);
 }
 
 export const BRAND_ICON = Activity;
