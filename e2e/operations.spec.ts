@@ -100,12 +100,12 @@ test("a trace that the database refused is a dead letter, and is stored when it 
   await page.getByRole("button", { name: "Clear filters" }).click();
   await page.getByRole("button", { name: `Replay ${letter.trace_id ?? ""}` }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Replay" }).click();
-  await expect(table.getByRole("cell", { name: "Replayed", exact: true })).toHaveCount(1);
+  await expect(table.getByRole("rowheader", { name: "Replayed", exact: true })).toHaveCount(1);
   await page.getByRole("button", { name: "Replay all" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Replay" }).click();
   await expect(page.getByRole("dialog").getByRole("status")).toHaveText("1 letter is being replayed.");
   await page.getByRole("button", { name: "Close" }).first().click();
-  await expect(table.getByRole("cell", { name: "Replayed", exact: true })).toHaveCount(2);
+  await expect(table.getByRole("rowheader", { name: "Replayed", exact: true })).toHaveCount(2);
   await expect(page.locator('[data-figure="Dead-lettered"]')).toHaveText("0");
   await expect(page.locator('[data-figure="Stored"]')).toHaveText("2");
   await page.getByRole("navigation").getByRole("link", { name: "Traces" }).click();
@@ -142,8 +142,8 @@ seededTest("an export holds what the list shows, and stands among the jobs", asy
   const bytes = formatBytes(Buffer.byteLength(file));
   const summary = `${formatExact(traces.length)} traces, ${bytes} csv`;
   await expect.poll(() => readTable(page.getByRole("region", { name: "Jobs" }))).toEqual([
-    ["Type", "Status", "Progress and result", "Asked by", "Started", "Duration", "Actions"],
-    ["Export", "Done", summary, "You", momentOf(job.started_at), formatDuration(Date.parse(job.finished_at ?? "") - Date.parse(job.started_at ?? "")), ""],
+    ["Type", "Status", "Progress and result", "Asked by", "Asked", "Started", "Duration", "Actions"],
+    ["Export", "Done", summary, "You", momentOf(job.created_at), momentOf(job.started_at), formatDuration(Date.parse(job.finished_at ?? "") - Date.parse(job.started_at ?? "")), ""],
   ]);
   await page.getByRole("button", { name: "Export", exact: true }).first().click();
   const sheet = page.getByRole("dialog", { name: "Export" });
