@@ -33,7 +33,7 @@ HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 ADDRESS = re.compile(r"/(?:api/v1|v1)/[A-Za-z0-9_{}$/-]+")
 SETTING = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`")
 # Variables of OpenTelemetry, and of those from whose SDKs users come.
-OTHERS = ("OTEL_", "LANGFUSE_", "LANGSMITH_")
+OTHERS = ("OTEL_", "LANGFUSE_", "LANGSMITH_", "E2E_")
 # Variables of Compose, of the Dockerfiles, of other images and of what runs the dashboard.
 OTHER_NAMES = {
     "BASE_IMAGE",
