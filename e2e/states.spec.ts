@@ -10,7 +10,7 @@ const refuse = (route: Route) => route.fulfill({ status: 503, headers: { "retry-
 /** Every page with data: what it is for a workspace with traffic, and how many of its parts are read by themselves. */
 const PAGES: readonly [name: string, path: (traffic: Traffic) => string, parts: number][] = [
   ["Home", () => "/dashboard?range=7d", 5],
-  ["Traces", () => "/traces?range=7d", 3],
+  ["Traces", () => "/traces?range=7d", 2],
   ["trace", ({ story }) => `/traces/${story}`, 1],
   ["graph of a trace", ({ story }) => `/traces/${story}?view=graph`, 1],
   ["Sessions", () => "/sessions?range=7d", 1],

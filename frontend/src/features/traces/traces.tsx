@@ -51,7 +51,7 @@ export function Traces() {
   const arrived = useArrivals(list.live);
   const isFiltered = list.filters.length > 0 || list.q !== "";
   // A range without anything has no values to filter by.
-  const hasFacets = query.isPending || traces.length > 0 || isFiltered;
+  const hasFacets = !query.isSuccess || traces.length > 0 || isFiltered;
   return (
     <div className="flex h-[calc(100dvh-3rem)] flex-col md:h-dvh">
       <RangedHeader
