@@ -143,11 +143,20 @@ test("S38 every tab of every kind of span shows payloads as text", async ({ page
     guard.expectQuiet(`span ${spanId}`);
   }
   const content = page.getByRole("region", { name: /^Span/ });
+  const expectLiteral = async () => {
+    const shown = plain(await content.innerText());
+    for (const payload of PAYLOADS) expect(shown).toContain(plain(payload));
+  };
+  // The result of a tool is a text; messages are Markdown, which leaves all but its own signs, and text to whoever wants it.
   await page.goto(`/traces/${everything.id}?span=${everything.spans[2] ?? ""}`);
-  await content.getByRole("radio", { name: "Text", exact: true }).click();
   await content.getByRole("button", { name: /^show all/ }).first().click();
-  const shown = plain(await content.innerText());
-  for (const payload of PAYLOADS) expect(shown).toContain(plain(payload));
+  await expectLiteral();
+  await page.goto(`/traces/${everything.id}?span=${everything.spans[1] ?? ""}`);
+  await content.getByRole("radio", { name: "Text", exact: true }).click();
+  await expectLiteral();
+  await content.getByRole("radio", { name: "Markdown", exact: true }).click();
+  await expect(content.locator(".markdown").first()).toBeVisible();
+  guard.expectQuiet("messages as Markdown");
   for (const path of [`/traces/${everything.id}?view=cost`, `/compare?a=${everything.id}&b=${encodeURIComponent(traces.one)}`, `/compare?a=${encodeURIComponent(traces.one)}&b=${encodeURIComponent(traces.other)}`]) {
     await page.goto(path);
     await settled(page);

@@ -58,7 +58,7 @@ function watch(): void {
     const tag = element.localName;
     const shown = `<${tag}> ${element.outerHTML.slice(0, 120)}`;
     // Where React puts what comes later stands an empty template.
-    const isPlace = tag === "template" && /^[BPS]:\d+$/.test(element.id) && (element as HTMLTemplateElement).content.childNodes.length === 0;
+    const isPlace = tag === "template" && (element as HTMLTemplateElement).content.childNodes.length === 0;
     if (FOREIGN.has(tag) && !isPlace) report(`element: ${shown}`);
     if (tag === "script" && (element as HTMLScriptElement).nonce === "" && !element.getAttribute("src")?.startsWith("/_next/")) report(`script: ${shown}`);
     if (tag === "meta" && element.hasAttribute("http-equiv")) report(`meta: ${shown}`);
